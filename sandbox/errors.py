@@ -1,0 +1,33 @@
+"""The errors a user can meet.
+
+Every message says what was given, where, what was expected, and the likely mend. The command prints the message
+alone (no traceback) and exits with status 2.
+"""
+
+
+class SandboxError(Exception):
+    """Base of all errors that describe a mistake in what the sandbox was given, or a result it cannot vouch for."""
+
+
+class NetworkError(SandboxError):
+    """A network that cannot be built or relaxed: bad edges, disconnected parts, floppy modes, unknown groups."""
+
+
+class LawError(SandboxError):
+    """An energy expression that cannot be read, differentiated or compiled."""
+
+
+class BoundaryError(SandboxError):
+    """Clamps, loads or springs that do not fit the network they are applied to."""
+
+
+class SceneError(SandboxError):
+    """A scene file that is malformed or names things that do not exist."""
+
+
+class PluginError(SandboxError):
+    """A plugin that cannot be found, imported or registered, or that clashes with another."""
+
+
+class RunError(SandboxError):
+    """A run folder that cannot be written or read."""

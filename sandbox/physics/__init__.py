@@ -1,0 +1,9 @@
+"""Matter: energy laws, networks, boundary conditions, relaxation and dynamics.
+
+Knows nothing of plugins, controllers, scenes or files.
+"""
+
+import os
+
+# Taichi announces itself on import; a library should not.
+os.environ.setdefault("ENABLE_TAICHI_HEADER_PRINT", "0")

@@ -1,0 +1,70 @@
+"""The knobs: what holds the stiffnesses of a material, and how firmly.
+
+A knob u pulls on its stiffness theta with the energy ``U(u, theta)/eps``. The compliance eps is how far the stiffness
+gives way under a unit force; a stiffness of zero compliance is held.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from sandbox.errors import BoundaryError
+
+Coupling = Literal["quadratic", "log"]
+
+
+@dataclass(frozen=True, eq=False)
+class Knobs:
+    """Knobs of P stiffnesses.
+
+    Args:
+        values: u, (P,), in the units of the stiffness.
+        compliance: eps, (P,) or a scalar, >= 0.
+        coupling: ``"quadratic"``, U = (u - theta)^2/2; or ``"log"``, U = (log u - log theta)^2/2, whose step is
+            multiplicative.
+
+    Source: Scellier et al. 2022, arXiv:2205.15021, eq. for the coupling energy U; any U convex in theta will do, and
+    its Hessian is the metric of the step.
+    """
+
+    values: np.ndarray
+    compliance: np.ndarray
+    coupling: Coupling = "quadratic"
+
+    def __post_init__(self) -> None:
+        values = np.ascontiguousarray(self.values, dtype=float)
+        compliance = np.broadcast_to(np.asarray(self.compliance, dtype=float), values.shape).copy()
+        if not np.isfinite(values).all():
+            raise BoundaryError(f"knob {int(np.argmin(np.isfinite(values)))} is not finite")
+        if not (np.isfinite(compliance).all() and (compliance >= 0).all()):
+            raise BoundaryError("compliances must be finite and not negative")
+        if self.coupling not in ("quadratic", "log"):
+            raise BoundaryError(f"unknown coupling {self.coupling!r}; choose 'quadratic' or 'log'")
+        if self.coupling == "log" and not (values > 0).all():
+            raise BoundaryError("knobs that act on log(theta) must be positive")
+        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "compliance", compliance)
+
+    def energy(self, theta: np.ndarray) -> float:
+        """Sum of U(u, theta)/eps over the stiffnesses that can move."""
+        free = self.compliance > 0
+        u, t = coordinate(self.values, self.coupling), coordinate(theta, self.coupling)
+        return float(np.sum((u - t)[free] ** 2 / (2 * self.compliance[free])))
+
+
+def coordinate(theta: np.ndarray, coupling: Coupling) -> np.ndarray:
+    """The coordinate in which the coupling is a Hookean spring: theta itself, or its logarithm."""
+    return np.log(theta) if coupling == "log" else np.asarray(theta, dtype=float)
+
+
+def balance(theta: np.ndarray, force: np.ndarray, compliance: np.ndarray, coupling: Coupling) -> np.ndarray:
+    """The knobs at which stiffnesses theta, pulled by ``force = dE/dtheta``, stay where they are: -dU/dtheta/eps = force.
+
+    ``u = theta + eps*force`` for quadratic knobs, ``log u = log theta + eps*theta*force`` for log knobs.
+    """
+    if coupling == "log":
+        return theta * np.exp(compliance * theta * force)
+    return theta + compliance * force

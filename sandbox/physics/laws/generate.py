@@ -1,0 +1,63 @@
+"""Laws as functions that can be called inside Taichi kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import sympy
+import taichi as ti
+
+from sandbox.errors import LawError
+from sandbox.physics.laws.law import EdgeLaw, NodeLaw
+
+
+def _fold(operation: Callable[..., Any]) -> Callable[..., Any]:
+    def folded(*arguments: Any) -> Any:
+        result = arguments[0]
+        for argument in arguments[1:]:
+            result = operation(result, argument)
+        return result
+
+    return folded
+
+
+_IN_TAICHI: dict[str, Callable[..., Any]] = {
+    "sqrt": ti.sqrt,
+    "exp": ti.exp,
+    "log": ti.log,
+    "sin": ti.sin,
+    "cos": ti.cos,
+    "tanh": ti.tanh,
+    "sinh": lambda x: (ti.exp(x) - ti.exp(-x)) * 0.5,
+    "cosh": lambda x: (ti.exp(x) + ti.exp(-x)) * 0.5,
+    "Abs": ti.abs,
+    "abs": ti.abs,
+    "Min": _fold(ti.min),
+    "Max": _fold(ti.max),
+    "sign": lambda x: ti.select(x > 0.0, 1.0, 0.0) - ti.select(x < 0.0, 1.0, 0.0),
+    "Heaviside": lambda x, *_: ti.select(x > 0.0, 1.0, ti.select(x < 0.0, 0.0, 0.5)),
+}
+_KNOWN = {
+    *(f.__name__ for f in (sympy.exp, sympy.log, sympy.sin, sympy.cos, sympy.tanh, sympy.sinh, sympy.cosh)),
+    *("Abs", "Min", "Max", "sign", "Heaviside"),
+}
+
+
+@lru_cache(maxsize=256)
+def in_kernel(law: EdgeLaw | NodeLaw) -> Callable[..., Any]:
+    """``f(*law.arguments)`` giving ``law.terms`` inside a Taichi kernel.
+
+    Raises:
+        LawError: naming the expression and the function that has no counterpart in a kernel.
+    """
+    for term in law.terms:
+        for call in term.atoms(sympy.Function):
+            if type(call).__name__ not in _KNOWN:
+                raise LawError(
+                    f"the energy expression {law.expression!r} cannot be compiled: its derivative contains "
+                    f"{str(call)!r}, and {type(call).__name__!r} has no counterpart in a kernel"
+                )
+    terms = [t.evalf(17) if t.is_number else t for t in law.terms]
+    return sympy.lambdify(law.arguments, terms, modules=[_IN_TAICHI], cse=True)

@@ -1,0 +1,175 @@
+"""Edge laws and node laws: the energy of one edge or one node component, and nothing else.
+
+An edge law is the energy of an edge as a function of one variable: ``r``, the distance between its two nodes, or
+``d``, the difference ``s_j - s_i`` of their values. A node law is the energy of one component ``s`` of one node. All
+derivatives are taken symbolically, once per law.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import sympy
+
+from sandbox.errors import LawError
+from sandbox.physics.laws.expression import parse, symbol
+
+NumpyFunction = Callable[..., Any]
+
+
+def _without_deltas(expression: sympy.Expr) -> sympy.Expr:
+    """Derivatives almost everywhere: the point masses that |x|, min and max leave behind are dropped."""
+    return expression.replace(sympy.DiracDelta, lambda *_: sympy.Integer(0))
+
+
+def _check_names(kind: str, variable: str, parameters: Sequence[str]) -> None:
+    seen: set[str] = {variable}
+    for name in parameters:
+        if not name.isidentifier():
+            raise LawError(f"{kind}: the parameter name {name!r} is not a plain word")
+        if name in seen:
+            raise LawError(f"{kind}: the name {name!r} is used twice")
+        seen.add(name)
+
+
+@dataclass(frozen=True)
+class EdgeLaw:
+    """The energy of an edge.
+
+    Args:
+        expression: the energy, for example ``"k/2 * (r - l)**2"``.
+        parameters: names of the parameters in it, each an array with one value per edge.
+        stiffness: which parameter is adjustable (the learned one); the first by default.
+
+    The variable is ``r`` (distance of the two nodes) or ``d`` (difference of their values), whichever appears.
+
+    Raises:
+        LawError: for text outside the grammar, unknown symbols, or both variables at once.
+    """
+
+    expression: str
+    parameters: tuple[str, ...]
+    stiffness: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parameters", tuple(self.parameters))
+        _check_names("edge law", "r", self.parameters)
+        _check_names("edge law", "d", self.parameters)
+        if not self.parameters:
+            raise LawError(f"the edge law {self.expression!r} has no parameters, so it has no stiffness to adjust")
+        if not self.stiffness:
+            object.__setattr__(self, "stiffness", self.parameters[0])
+        if self.stiffness not in self.parameters:
+            raise LawError(
+                f"the edge law {self.expression!r} has no parameter {self.stiffness!r} to adjust; "
+                f"it has {', '.join(self.parameters)}"
+            )
+        used = {s.name for s in self.energy.free_symbols}  # type: ignore[attr-defined]
+        if {"r", "d"} <= used:
+            raise LawError(f"the edge law {self.expression!r} uses both r (distance) and d (difference); choose one")
+        if not {"r", "d"} & used:
+            raise LawError(f"the edge law {self.expression!r} depends on neither r (distance) nor d (difference)")
+
+    @cached_property
+    def energy(self) -> sympy.Expr:
+        return parse(self.expression, ("r", "d", *self.parameters))
+
+    @cached_property
+    def variable(self) -> Literal["r", "d"]:
+        return "r" if symbol("r") in self.energy.free_symbols else "d"
+
+    @property
+    def fixed(self) -> tuple[str, ...]:
+        """The parameters other than the stiffness, in order."""
+        return tuple(p for p in self.parameters if p != self.stiffness)
+
+    @property
+    def arguments(self) -> list[sympy.Symbol]:
+        """The variable, the stiffness, then the fixed parameters: the arguments of every generated function."""
+        return [symbol(self.variable), symbol(self.stiffness), *(symbol(p) for p in self.fixed)]
+
+    @cached_property
+    def terms(self) -> tuple[sympy.Expr, ...]:
+        """Energy, slope, curvature, and with the stiffness theta: e_theta, e_theta_theta, e_v_theta.
+
+        Slope and curvature are the first and second derivative in the variable v.
+        """
+        v, theta, e = symbol(self.variable), symbol(self.stiffness), self.energy
+        derivatives = (e, e.diff(v), e.diff(v, 2), e.diff(theta), e.diff(theta, 2), e.diff(v, theta))
+        return tuple(_without_deltas(x) for x in derivatives)
+
+    @cached_property
+    def is_quadratic(self) -> bool:
+        """Whether the curvature does not depend on the variable (the law is Hookean in v)."""
+        return symbol(self.variable) not in sympy.simplify(self.terms[2]).free_symbols
+
+    @cached_property
+    def is_quadratic_in_stiffness(self) -> bool:
+        """Whether the energy is at most quadratic in the stiffness, so that a free one has a closed form."""
+        return symbol(self.stiffness) not in sympy.simplify(self.terms[4]).free_symbols
+
+    @cached_property
+    def on_numpy(self) -> NumpyFunction:
+        """``f(v, stiffness, *fixed)`` returning :attr:`terms` as NumPy arrays; the twin of the generated kernels."""
+        return _broadcasting(sympy.lambdify(self.arguments, self.terms, modules="numpy", cse=True))
+
+    def _repr_latex_(self) -> str:
+        return f"$E = {sympy.latex(self.energy)}$"
+
+
+@dataclass(frozen=True)
+class NodeLaw:
+    """The energy of one component ``s`` of one node, for example ``"-g*s"`` or ``"k/2*s**2 - b*s"``.
+
+    Args:
+        expression: the energy in ``s`` and the parameters.
+        parameters: names of the parameters, each an array with one value per node and component, (N, D).
+    """
+
+    expression: str
+    parameters: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parameters", tuple(self.parameters))
+        _check_names("node law", "s", self.parameters)
+        if symbol("s") not in self.energy.free_symbols:
+            raise LawError(f"the node law {self.expression!r} does not depend on s, the value of the node")
+
+    @cached_property
+    def energy(self) -> sympy.Expr:
+        return parse(self.expression, ("s", *self.parameters))
+
+    @property
+    def arguments(self) -> list[sympy.Symbol]:
+        return [symbol("s"), *(symbol(p) for p in self.parameters)]
+
+    @cached_property
+    def terms(self) -> tuple[sympy.Expr, ...]:
+        """Energy, slope and curvature in s."""
+        s, e = symbol("s"), self.energy
+        return tuple(_without_deltas(x) for x in (e, e.diff(s), e.diff(s, 2)))
+
+    @cached_property
+    def is_quadratic(self) -> bool:
+        return symbol("s") not in sympy.simplify(self.terms[2]).free_symbols
+
+    @cached_property
+    def on_numpy(self) -> NumpyFunction:
+        return _broadcasting(sympy.lambdify(self.arguments, self.terms, modules="numpy", cse=True))
+
+    def _repr_latex_(self) -> str:
+        return f"$E = {sympy.latex(self.energy)}$"
+
+
+def _broadcasting(function: NumpyFunction) -> NumpyFunction:
+    """Constants come back from sympy as scalars; give every term the shape of the arguments."""
+
+    def evaluate(*arguments: Any) -> tuple[np.ndarray, ...]:
+        shape = np.broadcast_shapes(*(np.shape(a) for a in arguments))
+        return tuple(np.broadcast_to(np.asarray(t, dtype=float), shape) for t in function(*arguments))
+
+    return evaluate

@@ -1,0 +1,170 @@
+"""A network: nodes with positions, edges between them, named groups of nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from sandbox.errors import NetworkError
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """Nodes, edges and named groups; geometry and topology only, no physics.
+
+    Args:
+        positions: reference positions of the nodes, (N, D) with D = 1, 2 or 3, in units of length.
+        edges: node indices ``(i, j)`` of each edge, (E, 2). Parallel edges are allowed, self-loops are not.
+        shifts: (E, D) periodic image offsets: the bond vector of edge ``(i, j)`` is ``x_j - x_i + shift``.
+            Zero (the default) for bonds that do not cross a periodic boundary.
+        cell: (D, D) lattice vectors of the periodic box, one per row; ``None`` for free boundaries. A zero row is a
+            direction that is not periodic.
+        groups: names of sets of nodes, each an array of node indices.
+
+    Raises:
+        NetworkError: on shapes that do not fit, indices out of range, self-loops, or positions that are not finite.
+    """
+
+    positions: np.ndarray
+    edges: np.ndarray
+    shifts: np.ndarray = field(default=None)  # type: ignore[assignment]
+    cell: np.ndarray | None = None
+    groups: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        positions = np.ascontiguousarray(self.positions, dtype=np.float64)
+        if positions.ndim != 2 or not 1 <= positions.shape[1] <= 3 or len(positions) == 0:
+            raise NetworkError(
+                f"positions have shape {np.shape(self.positions)}; expected (N, D) with N >= 1 nodes in D = 1, 2 or 3"
+            )
+        n, dim = positions.shape
+        if not np.isfinite(positions).all():
+            bad = int(np.argwhere(~np.isfinite(positions))[0, 0])
+            raise NetworkError(f"node {bad} has the position {positions[bad]}; every coordinate must be finite")
+        edges = np.asarray(self.edges)
+        if edges.size == 0:
+            edges = np.zeros((0, 2), dtype=np.int32)
+        if edges.ndim != 2 or edges.shape[1] != 2 or not np.issubdtype(edges.dtype, np.integer):
+            raise NetworkError(f"edges have shape {edges.shape} and type {edges.dtype}; expected (E, 2) integers")
+        outside = np.flatnonzero((edges < 0).any(axis=1) | (edges >= n).any(axis=1))
+        if len(outside):
+            e = int(outside[0])
+            raise NetworkError(f"edge {e} joins nodes {tuple(edges[e].tolist())}, but nodes run from 0 to {n - 1}")
+        loops = np.flatnonzero(edges[:, 0] == edges[:, 1])
+        shifts = np.zeros((len(edges), dim)) if self.shifts is None else np.asarray(self.shifts, dtype=np.float64)
+        if shifts.shape != (len(edges), dim):
+            raise NetworkError(f"shifts have shape {shifts.shape}; expected one per edge, {(len(edges), dim)}")
+        if len(loops):
+            e = int(loops[0])
+            raise NetworkError(f"edge {e} joins node {edges[e, 0]} to itself; remove it or use a larger periodic cell")
+        groups = {str(name): _indices(str(name), nodes, n) for name, nodes in self.groups.items()}
+        set_ = object.__setattr__
+        set_(self, "positions", positions)
+        set_(self, "edges", np.ascontiguousarray(edges, dtype=np.int32))
+        set_(self, "shifts", np.ascontiguousarray(shifts))
+        set_(self, "cell", None if self.cell is None else np.asarray(self.cell, dtype=np.float64).reshape(dim, dim))
+        set_(self, "groups", groups)
+        for array in (self.positions, self.edges, self.shifts, *groups.values()):
+            array.flags.writeable = False
+
+    @property
+    def n_nodes(self) -> int:
+        return len(self.positions)
+
+    @property
+    def n_edges(self) -> int:
+        return len(self.edges)
+
+    @property
+    def dimension(self) -> int:
+        return self.positions.shape[1]
+
+    @property
+    def coordination(self) -> float:
+        """Mean number of edges per node, z = 2E/N."""
+        return 2 * self.n_edges / self.n_nodes
+
+    @property
+    def degrees(self) -> np.ndarray:
+        """Number of edges at each node, (N,)."""
+        return np.bincount(self.edges.ravel(), minlength=self.n_nodes)
+
+    def bond_vectors(self, positions: npt.ArrayLike | None = None) -> np.ndarray:
+        """``x_j - x_i + shift`` of every edge, (..., E, D), at the given positions (..., N, D) or the reference ones."""
+        x = self.positions if positions is None else np.asarray(positions)
+        return x[..., self.edges[:, 1], :] - x[..., self.edges[:, 0], :] + self.shifts
+
+    def lengths(self, positions: npt.ArrayLike | None = None) -> np.ndarray:
+        """Length of every edge, (..., E)."""
+        return np.linalg.norm(self.bond_vectors(positions), axis=-1)
+
+    def nodes(self, group: str) -> np.ndarray:
+        """Indices of the nodes of a named group.
+
+        Raises:
+            NetworkError: if there is no such group; names the nearest ones.
+        """
+        if group not in self.groups:
+            near = get_close_matches(group, self.groups, n=3)
+            known = ", ".join(sorted(self.groups)) or "none"
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise NetworkError(f"the network has no group {group!r}; {hint}groups: {known}")
+        return self.groups[group]
+
+    def with_groups(self, **groups: npt.ArrayLike) -> Network:
+        """The same network with groups added or replaced."""
+        return replace(self, groups={**self.groups, **groups})
+
+    def components(self) -> np.ndarray:
+        """Label of the connected component of each node, (N,), the component of node 0 first."""
+        ones = np.ones(self.n_edges)
+        adjacency = coo_array((ones, (self.edges[:, 0], self.edges[:, 1])), shape=(self.n_nodes, self.n_nodes))
+        return connected_components(adjacency, directed=False)[1]
+
+    def keep_edges(self, keep: npt.ArrayLike) -> Network:
+        """The same nodes with a subset of the edges (a mask or indices)."""
+        keep = np.asarray(keep)
+        return replace(self, edges=self.edges[keep], shifts=self.shifts[keep])
+
+    def keep_nodes(self, keep: npt.ArrayLike) -> Network:
+        """A subset of the nodes (a mask or indices), the edges among them, and the groups renumbered."""
+        mask = np.zeros(self.n_nodes, dtype=bool)
+        mask[np.asarray(keep)] = True
+        number = np.cumsum(mask) - 1
+        inside = mask[self.edges].all(axis=1)
+        groups = {name: number[nodes[mask[nodes]]] for name, nodes in self.groups.items()}
+        return replace(
+            self,
+            positions=self.positions[mask],
+            edges=number[self.edges[inside]],
+            shifts=self.shifts[inside],
+            groups=groups,
+        )
+
+    def __repr__(self) -> str:
+        kind = "free" if self.cell is None else "periodic"
+        names = f", groups {', '.join(self.groups)}" if self.groups else ""
+        return f"Network({self.n_nodes} nodes, {self.n_edges} edges, {self.dimension}D, {kind}{names})"
+
+
+def _indices(name: str, nodes: Any, n: int) -> np.ndarray:
+    """Node indices of a group given as indices or as a mask, sorted as given, checked."""
+    array = np.atleast_1d(np.asarray(nodes))
+    if array.dtype == bool:
+        if array.shape != (n,):
+            raise NetworkError(f"group {name!r} is a mask of shape {array.shape}; expected ({n},)")
+        array = np.flatnonzero(array)
+    if array.size == 0:
+        return np.zeros(0, dtype=np.int64)
+    if array.ndim != 1 or not np.issubdtype(array.dtype, np.integer):
+        raise NetworkError(f"group {name!r} must be node indices or a mask; got {array.dtype} of shape {array.shape}")
+    if array.min() < 0 or array.max() >= n:
+        raise NetworkError(f"group {name!r} names node {int(array.max())}, but nodes run from 0 to {n - 1}")
+    return array.astype(np.int64)

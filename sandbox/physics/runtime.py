@@ -1,0 +1,49 @@
+"""The one place that starts Taichi.
+
+``ti.init`` is global to the process and a second call destroys what exists, so it happens here, once, at the first
+kernel that is needed. Importing :mod:`sandbox` never comes here.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+
+_started = threading.Lock()
+_threads: int | None = None
+
+
+def start() -> None:
+    """Start Taichi on the CPU in float64, once per process.
+
+    The environment variable ``SANDBOX_THREADS`` limits the number of threads (default: all cores).
+    Kernels are cached on disk across processes by Taichi itself.
+    """
+    global _threads
+    with _started:
+        if _threads is not None:
+            return
+        threads = int(os.environ.get("SANDBOX_THREADS", "0")) or os.cpu_count() or 1
+        import taichi as ti
+
+        # Energy laws are plain Python functions made by sympy and called inside kernels on purpose.
+        warnings.filterwarnings("ignore", message=r".*[Cc]alling non-taichi function.*")
+        ti.init(
+            arch=ti.cpu,
+            default_fp=ti.f64,
+            default_ip=ti.i32,
+            fast_math=False,
+            cpu_max_num_threads=threads,
+            offline_cache=True,
+            log_level=ti.WARN,
+            verbose=False,
+        )
+        _threads = threads
+
+
+def threads() -> int:
+    """Number of threads that kernels run on."""
+    start()
+    assert _threads is not None
+    return _threads

@@ -1,0 +1,91 @@
+"""What the bench and the relaxation ask of anything that relaxes."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from sandbox.physics.boundary import Boundary
+from sandbox.physics.equilibrium import Equilibrium
+from sandbox.physics.knobs import Knobs
+from sandbox.physics.network import Network
+
+TOLERANCE = 1e-10
+"""Default tolerance on the force, relative to the forces at play: well below the contrast of two states at beta = 1e-3."""
+
+MAX_ITERATIONS = 500
+
+
+@runtime_checkable
+class System(Protocol):
+    """A physical system with N nodes of D state components and P adjustable stiffnesses.
+
+    :class:`~sandbox.physics.material.Material` implements it for networks of edges. A system that is not a sparse
+    list of edges implements it itself; the bench and all controllers work on it unchanged. A system is immutable:
+    stiffnesses and states are arguments and results.
+    """
+
+    @property
+    def network(self) -> Network:
+        """Positions, edges and groups: for choosing terminals and for drawing."""
+        ...
+
+    @property
+    def components(self) -> int:
+        """D, the number of state components of a node."""
+        ...
+
+    @property
+    def stiffness(self) -> np.ndarray:
+        """(P,) stiffnesses as built."""
+        ...
+
+    @property
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """(P,), (P,) lowest and highest stiffnesses that the system admits."""
+        ...
+
+    def rest_state(self) -> np.ndarray:
+        """(N, D), the state from which a relaxation without a warm start begins."""
+        ...
+
+    def measure_pairs(self, state: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+        """(B, Q) readings across pairs of nodes (Q, 2) at states (B, N, D): distances, or differences s_j - s_i."""
+        ...
+
+    def relax(
+        self,
+        boundary: Boundary,
+        stiffness: np.ndarray | None = None,
+        *,
+        knobs: Knobs | None = None,
+        start: np.ndarray | None = None,
+        tolerance: float = TOLERANCE,
+        max_iterations: int = MAX_ITERATIONS,
+        method: str = "auto",
+        throw: bool = True,
+    ) -> Equilibrium:
+        """Relax every sample to a minimum of the energy.
+
+        Args:
+            boundary: clamps, forces and springs of B samples.
+            stiffness: (P,); as built by default. Held, unless ``knobs`` are given.
+            knobs: if given, the stiffnesses relax too, against these knobs, seeing the mean energy of the samples.
+            start: (B, N, D) warm start.
+            tolerance: on the largest force, relative to the forces at play.
+            throw: whether a sample that did not reach a minimum raises; otherwise its status says so.
+
+        Raises:
+            NotConverged: with the report of all samples.
+            NetworkError: for floppy or disconnected parts, before anything is solved.
+        """
+        ...
+
+    def sensitivity(self, equilibrium: Equilibrium, boundary: Boundary, cost_gradient: np.ndarray) -> np.ndarray:
+        """Exact gradient (P,) of a cost of the equilibrium state with respect to the stiffnesses, batch mean.
+
+        ``cost_gradient`` is dC/ds, (B, N, D). One linear solve with the Hessian (the adjoint method). No agnostic
+        controller can reach this; it is the yardstick.
+        """
+        ...
