@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial import ConvexHull, Delaunay, QhullError
@@ -83,10 +85,8 @@ def farthest_pair(network: Network, nodes: npt.ArrayLike | None = None) -> tuple
     if len(chosen) < 2:
         raise NetworkError(f"the farthest pair of {len(chosen)} nodes was asked for; give at least two")
     if len(chosen) > 500 and network.dimension > 1:  # the extremes are on the convex hull; flat sets have none
-        try:
+        with suppress(QhullError):
             chosen = np.sort(chosen[ConvexHull(network.positions[chosen]).vertices])
-        except QhullError:
-            pass
     rows, columns = np.triu_indices(len(chosen), 1)
     best = int(np.argmax(pdist(network.positions[chosen])))
     return int(chosen[rows[best]]), int(chosen[columns[best]])
@@ -135,8 +135,8 @@ def boundary_pairs(
             (a, b), (c, d) = pairs[source].tolist(), pairs[target].tolist()
             return (a, b), (c, d)
     raise NetworkError(
-        f"group {group!r} ({len(boundary)} nodes) has {len(pairs)} pairs of neighbours without an edge between them, "
-        f"and two without a common node are needed; raise reach above {reach}, or lower the coordination"
+        f"group {group!r} ({len(boundary)} nodes) has too few pairs of neighbours that no edge joins: {len(pairs)}, "
+        f"where two without a common node are needed; raise reach above {reach}, or lower the coordination"
     )
 
 

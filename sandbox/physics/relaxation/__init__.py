@@ -11,19 +11,22 @@ Methods, by size and kind (``"auto"`` picks the first that applies, and the equi
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from difflib import get_close_matches
+from types import ModuleType
 
 import numpy as np
 
 from sandbox.errors import SandboxError
+from sandbox.physics import rigidity
 from sandbox.physics.boundary import Boundary
 from sandbox.physics.equilibrium import Equilibrium, NotConverged
 from sandbox.physics.knobs import Knobs
 from sandbox.physics.material import Material
-from sandbox.physics.relaxation import fused
+from sandbox.physics.relaxation import fire, fused, newton, sweeps
 from sandbox.physics.relaxation.problem import Problem, pose
 from sandbox.physics.system import MAX_ITERATIONS, TOLERANCE
+
+METHODS: dict[str, ModuleType] = {"fused": fused, "newton": newton, "sweeps": sweeps, "fire": fire}
 
 
 def relax(
@@ -38,9 +41,30 @@ def relax(
     method: str = "auto",
     throw: bool = True,
 ) -> Equilibrium:
-    """Relax a material; see :meth:`sandbox.physics.system.System.relax`."""
+    """Relax a material; see :meth:`sandbox.physics.system.System.relax`.
+
+    ``max_iterations`` bounds the evaluations of Newton's methods; sweeps and FIRE, whose iterations are cheaper and
+    more numerous, take a hundred times as many.
+    """
     problem = pose(material, boundary, stiffness, knobs, start, tolerance, max_iterations)
-    result = fused.relax(problem)
+    rigidity.check(problem)
+    result = _method(method, problem).relax(problem)
     if throw and not result.converged.all():
         raise NotConverged(result)
     return result
+
+
+def _method(name: str, problem: Problem) -> ModuleType:
+    if name == "auto":
+        return next(m for m in METHODS.values() if m.can_relax(problem))
+    if name not in METHODS:
+        near = get_close_matches(name, METHODS, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise SandboxError(f"there is no relaxation method {name!r}; {hint}methods: auto, {', '.join(METHODS)}")
+    method = METHODS[name]
+    if not method.can_relax(problem):
+        raise SandboxError(
+            f"the method {name!r} does not apply to {problem.material!r} with {problem.batch} sample(s)"
+            f"{' and free stiffnesses' if problem.knobs is not None else ''}; use method='auto'"
+        )
+    return method

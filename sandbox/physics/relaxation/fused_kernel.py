@@ -20,20 +20,20 @@ from sandbox.physics.equilibrium import Status
 from sandbox.physics.knobs import Coupling
 from sandbox.physics.laws.generate import in_kernel
 from sandbox.physics.laws.law import EdgeLaw, NodeLaw
+from sandbox.physics.relaxation.criteria import (
+    ENERGY_NOISE,
+    ESCAPE,
+    FIRST_SHIFT,
+    FORCE_NOISE,
+    MAX_BACKTRACKS,
+    MAX_TURN,
+    PIVOT_FLOOR,
+    REST_SCALE,
+    SUFFICIENT_DECREASE,
+)
 
 # Columns of the report of a sample.
 ENERGY, RESIDUAL, SCALE, EVALUATIONS, STATUS, PIVOT, INDEFINITE, CULPRIT, REPORT_SIZE = range(9)
-
-MACHINE_EPSILON = 2.2e-16
-ENERGY_NOISE = 1e-14  # of the summed magnitudes: what rounding may add to an energy
-FORCE_NOISE = 16 * MACHINE_EPSILON  # of |force| + curvature*coordinates: what rounding may add to a force
-REST_SCALE = 1e-4  # of curvature*length: the forces at play in a network without tension
-PIVOT_FLOOR = 1e-13  # of the largest diagonal entry: pivots below are not positive
-SUFFICIENT_DECREASE = 1e-4
-FIRST_SHIFT = 1e-6  # of the largest diagonal entry: added when lifting the blocks is not enough
-MAX_BACKTRACKS = 60
-MAX_TURN = 0.5  # of its length: how far a bond may move in one step
-ESCAPE = 0.05  # of the longest bond: first step along negative curvature
 
 _vector = ti.types.ndarray(dtype=ti.f64, ndim=1)
 _matrix = ti.types.ndarray(dtype=ti.f64, ndim=2)
@@ -162,6 +162,8 @@ def fused_kernel(
                             for local in range(local_steps):
                                 theta = stiffness_of(phi)
                                 m = edge_terms(v, theta, *others)
+                                first = 0.0  # typed before they are assigned: a derivative may be a whole number
+                                second = 0.0
                                 first = m[3]
                                 second = m[4]
                                 if ti.static(log_knobs):
@@ -177,6 +179,8 @@ def fused_kernel(
                             theta = stiffness_of(phi)
                             if (phi > knob[2, e]) and (phi < knob[3, e]):
                                 m = edge_terms(v, theta, *others)
+                                second = 0.0
+                                mixed = 0.0
                                 second = m[4]
                                 mixed = m[5]
                                 if ti.static(log_knobs):
@@ -366,7 +370,7 @@ def fused_kernel(
                             top = ti.max(top, ti.abs(z))
                             slope += z * work[b, gradient + f]
                         slope += work[b, gradient + bad]
-                        size = ESCAPE * longest / top
+                        size = ESCAPE * ti.select(longest > 0.0, longest, 1.0) / top
                         if slope > 0.0:
                             size = -size
                         for f in range(n_free):

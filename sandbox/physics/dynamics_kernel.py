@@ -1,0 +1,555 @@
+"""The kernels of dynamics: one pass over the network for each time step.
+
+A pass at step n takes the positions x_n, evaluates the forces there, completes the velocities v_n (the last half kick
+of the step before), lets them be recorded, and goes on to x_{n+1}: half kick, half drift, friction and noise, half
+drift (BAOAB; Leimkuhler & Matthews, Appl. Math. Res. Express 2013, 34). Without friction this is velocity Verlet. One
+evaluation of the forces a step, and a run can start at any (x_n, v_n).
+
+Two forms give the same bits:
+
+- *by sample*: many steps in a launch, one thread per sample, each bond evaluated once and its force scattered to both
+  ends, serially in the order of the edges;
+- *by node*: parallel over nodes, each gathering the forces of its bonds in the order of the edges. A bond evaluated
+  from its other end gives the exact opposite, as rounding is symmetric; so no atomics, and no dependence on threads.
+
+No ``from __future__ import annotations`` here: Taichi reads the annotations of kernels.
+"""
+
+# pyright: reportInvalidTypeForm=false, reportGeneralTypeIssues=false
+# (annotations of Taichi kernels are values, not types)
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
+
+import taichi as ti
+
+from sandbox.physics import runtime
+from sandbox.physics.laws.generate import in_kernel
+from sandbox.physics.laws.law import EdgeLaw, NodeLaw
+from sandbox.physics.randomness import four_normals
+
+PASSES = 8
+"""Passes in one launch by node: what a launch costs is shared by them."""
+
+HUGE = 1e300
+
+POTENTIAL, KINETIC = 0, 1
+
+Bath = Literal["none", "friction", "langevin"]
+
+_vector = ti.types.ndarray(dtype=ti.f64, ndim=1)
+_matrix = ti.types.ndarray(dtype=ti.f64, ndim=2)
+_tensor = ti.types.ndarray(dtype=ti.f64, ndim=3)
+_indices = ti.types.ndarray(dtype=ti.i32, ndim=1)
+_words = ti.types.ndarray(dtype=ti.u32, ndim=1)
+_steps = ti.types.ndarray(dtype=ti.i64, ndim=1)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What kernels are compiled for: the kind of material and boundary, never one network.
+
+    Args:
+        projection: whether the variable of a bond is linear in the state (see ``Material.frame``).
+        shifted: whether some bond crosses a periodic boundary; always true for ``projection``.
+        pairs: whether there are springs across pairs.
+        outside: whether there are external forces or springs to targets.
+        driven: whether some clamped component moves.
+        bath: what the velocities exchange with: nothing, friction, or friction and noise.
+    """
+
+    law: EdgeLaw
+    node_law: NodeLaw | None
+    dim: int
+    projection: bool
+    shifted: bool
+    pairs: bool
+    outside: bool
+    driven: bool
+    bath: Bath
+    parallel: bool
+
+
+class Kernels(NamedTuple):
+    by_sample: Callable[..., None]
+    by_node: Callable[..., None]
+    measure: Callable[..., None]
+    set_walls: Callable[..., None]
+
+
+@lru_cache(maxsize=64)
+def dynamics_kernels(kind: Kind) -> Kernels:
+    """The kernels for one kind of system; each is compiled at its first call.
+
+    Arrays are flat: component c of node i of sample b is at ``(b*N + i)*D + c`` where it depends on the sample, at
+    ``i*D + c`` where it does not. Frames have D + 1 entries a bond: periodic shift, or direction and offset.
+    """
+    runtime.start()
+    edge_terms = in_kernel(kind.law)
+    node_terms: Any = in_kernel(kind.node_law) if kind.node_law is not None else None
+    n_parameters = len(kind.law.parameters)
+    n_node_parameters = len(kind.node_law.parameters) if kind.node_law is not None else 0
+    has_node_law = node_terms is not None
+    dim, width = kind.dim, kind.dim + 1
+    projection, shifted, pairs, outside = kind.projection, kind.shifted, kind.pairs, kind.outside
+    driven, friction, noise, parallel = kind.driven, kind.bath != "none", kind.bath == "langevin", kind.parallel
+
+    @ti.func
+    def variable(x: ti.template(), i, j, frame: ti.template(), row):
+        """Vector along which a bond from i to j pulls, and the variable of its law."""
+        n = ti.Vector.zero(ti.f64, dim)
+        v = 0.0
+        if ti.static(projection):
+            v = frame[row * width + dim]
+            for c in ti.static(range(dim)):
+                n[c] = frame[row * width + c]
+                v += n[c] * (x[j + c] - x[i + c])
+        else:
+            square = 0.0
+            for c in ti.static(range(dim)):
+                n[c] = x[j + c] - x[i + c]
+                if ti.static(shifted):
+                    n[c] += frame[row * width + c]
+                square += n[c] * n[c]
+            v = ti.sqrt(square)
+        return n, v
+
+    @ti.func
+    def pair_variable(x: ti.template(), i, j, frame: ti.template(), row):
+        n = ti.Vector.zero(ti.f64, dim)
+        v = frame[row * width + dim]
+        square = 0.0
+        for c in ti.static(range(dim)):
+            gap = x[j + c] - x[i + c]
+            if ti.static(projection):
+                n[c] = frame[row * width + c]
+                v += n[c] * gap
+            else:
+                n[c] = gap
+                square += gap * gap
+        if ti.static(not projection):
+            v = ti.sqrt(square)
+        return n, v
+
+    @ti.func
+    def per_length(tension, v):
+        pull = tension
+        if ti.static(not projection):
+            pull = tension / ti.max(v, 1e-300)
+        return pull
+
+    @ti.func
+    def pull_of(v, parameters: ti.template(), strides: ti.template(), p):
+        arguments = [parameters[q, p * strides[q]] for q in ti.static(range(n_parameters))]
+        return per_length(edge_terms(v, *arguments)[1], v)
+
+    @ti.func
+    def energy_of(v, parameters: ti.template(), strides: ti.template(), p):
+        arguments = [parameters[q, p * strides[q]] for q in ti.static(range(n_parameters))]
+        return edge_terms(v, *arguments)[0]
+
+    @ti.func
+    def node_force(value, k, g, node_parameters: ti.template(), springs: ti.template(), loads: ti.template()):
+        f = 0.0
+        if ti.static(has_node_law):
+            arguments = [node_parameters[q, k] for q in ti.static(range(n_node_parameters))]
+            f -= node_terms(value, *arguments)[1]
+        if ti.static(outside):
+            f += loads[0, g] - springs[k] * (value - loads[1, g])
+        return f
+
+    @ti.func
+    def node_energy(value, k, g, node_parameters: ti.template(), springs: ti.template(), loads: ti.template()):
+        e = 0.0
+        if ti.static(has_node_law):
+            arguments = [node_parameters[q, k] for q in ti.static(range(n_node_parameters))]
+            e += node_terms(value, *arguments)[0]
+        if ti.static(outside):
+            off = value - loads[1, g]
+            e += 0.5 * springs[k] * off * off - loads[0, g] * value
+        return e
+
+    @ti.func
+    def accumulate(total, lost, value):
+        """Compensated summation: the change of a large energy stays visible."""
+        add = value - lost
+        new = total + add
+        return new, (new - total) - add
+
+    @ti.func
+    def move(
+        n: ti.i64,
+        b,
+        i,
+        force,  # vector, exerted by the bonds
+        settle,
+        advance,
+        keep,
+        time_step: ti.f64,
+        seed: ti.u64,
+        x: ti.template(),
+        x_next: ti.template(),
+        velocity: ti.template(),
+        seen: ti.template(),
+        coefficients: ti.template(),
+        held: ti.template(),
+        drive: ti.template(),
+        waves: ti.template(),
+        heat: ti.template(),
+        names: ti.template(),
+        node_parameters: ti.template(),
+        springs: ti.template(),
+        loads: ti.template(),
+        broken: ti.template(),
+        alarm: ti.template(),
+    ):
+        """Complete the velocity of node i of sample b at step n, and move it to step n + 1."""
+        n_state = drive.shape[0]
+        random = ti.Vector.zero(ti.f64, 4)
+        if ti.static(noise):  # noqa: SIM102 (a static branch, then one at run time)
+            if advance:
+                random = four_normals(seed, n, names[b], ti.cast(i, ti.u32))
+        finite = 1
+        for c in ti.static(range(dim)):
+            k = i * dim + c
+            g = b * n_state + k
+            value = x[g]
+            kick = coefficients[0, k] * (force[c] + node_force(value, k, g, node_parameters, springs, loads))
+            v = velocity[g]
+            if settle:
+                v += kick
+            wave = -1
+            if ti.static(driven):
+                wave = drive[k]
+                if wave >= 0:
+                    angle = waves[b, wave, dim] * (ti.cast(n, ti.f64) * time_step) + waves[b, wave, dim + 1]
+                    v = waves[b, wave, c] * waves[b, wave, dim] * ti.cos(angle)
+            if keep:
+                seen[g] = v
+            if advance:
+                v += kick
+                if ti.static(friction):
+                    half = 0.5 * time_step
+                    value += half * v
+                    v *= coefficients[1, k]
+                    if ti.static(noise):
+                        v += coefficients[2, k] * heat[b] * random[c]
+                    value += half * v
+                else:
+                    value += time_step * v
+                if ti.static(driven):  # noqa: SIM102
+                    if wave >= 0:
+                        angle = waves[b, wave, dim] * (ti.cast(n + 1, ti.f64) * time_step) + waves[b, wave, dim + 1]
+                        value = held[g] + waves[b, wave, c] * ti.sin(angle)
+                x_next[g] = value
+                if not (ti.abs(value) < HUGE):
+                    finite = 0
+            velocity[g] = v
+        if finite == 0:  # noqa: SIM102 (Taichi evaluates both sides of `and`)
+            if broken[b * (n_state // dim) + i] == 0:
+                broken[b * (n_state // dim) + i] = n + 1
+                alarm[0] = 1
+
+    @ti.kernel
+    def by_sample(
+        first: ti.i64,
+        passes: ti.i32,
+        end: ti.i64,
+        fresh: ti.i32,
+        start: ti.i64,
+        every: ti.i64,
+        time_step: ti.f64,
+        seed: ti.u64,
+        keep_positions: ti.i32,
+        keep_velocities: ti.i32,
+        keep_energy: ti.i32,
+        ends: _indices,  # (2E,)
+        rows: _indices,  # (E,) of the frame; not read for projection
+        frame: _vector,
+        parameters: _matrix,  # (parameters, E), or one column where all edges are alike
+        strides: _indices,  # (parameters,) 1, or 0 where all edges are alike
+        pair_ends: _indices,
+        pair_frame: _vector,
+        pair_springs: _tensor,  # (B, 2, Q) stiffness, target
+        coefficients: _matrix,  # (4, N*D) half step over mass, decay, noise, mass; 0, 0, 0, 0 where clamped
+        held: _vector,
+        drive: _indices,  # (N*D,) row of waves, or -1
+        waves: _tensor,  # (B, drives, D + 2) amplitudes, angular frequency, phase
+        heat: _vector,  # (B,) square root of the temperature
+        names: _words,  # (B,) numbers of the samples
+        node_parameters: _matrix,
+        springs: _vector,
+        loads: _matrix,  # (2, B*N*D) force, spring target
+        x: _vector,
+        velocity: _vector,
+        force: _vector,
+        seen: _vector,
+        positions: _vector,  # records, out
+        velocities: _vector,
+        energies: _vector,
+        broken: _steps,
+        alarm: _indices,
+    ):
+        n_state = drive.shape[0]
+        n_edges = ends.shape[0] // 2
+        batch = heat.shape[0]
+        if ti.static(not parallel):
+            ti.loop_config(serialize=True)
+        else:
+            ti.loop_config(block_dim=1)
+        for b in range(batch):
+            origin = b * n_state
+            record = 0
+            for s in range(passes):
+                n = first + s
+                keep = ti.cast((n - start) % every == 0, ti.i32)
+                place = (record * batch + b) * n_state
+                if keep:
+                    if keep_positions:
+                        for k in range(n_state):
+                            positions[place + k] = x[origin + k]
+                    if keep_energy:
+                        total = 0.0
+                        lost = 0.0
+                        for e in range(n_edges):
+                            row = e
+                            if ti.static(not projection and shifted):
+                                row = rows[e]
+                            _, v = variable(x, origin + ends[2 * e] * dim, origin + ends[2 * e + 1] * dim, frame, row)
+                            total, lost = accumulate(total, lost, energy_of(v, parameters, strides, e))
+                        if ti.static(pairs):
+                            for q in range(pair_ends.shape[0] // 2):
+                                i = origin + pair_ends[2 * q] * dim
+                                j = origin + pair_ends[2 * q + 1] * dim
+                                _, v = pair_variable(x, i, j, pair_frame, q)
+                                off = v - pair_springs[b, 1, q]
+                                total, lost = accumulate(total, lost, 0.5 * pair_springs[b, 0, q] * off * off)
+                        if ti.static(has_node_law or outside):
+                            for k in range(n_state):
+                                g = origin + k
+                                total, lost = accumulate(
+                                    total, lost, node_energy(x[g], k, g, node_parameters, springs, loads)
+                                )
+                        energies[(record * batch + b) * 2 + POTENTIAL] = total
+                for k in range(n_state):
+                    force[origin + k] = 0.0
+                for e in range(n_edges):
+                    i = origin + ends[2 * e] * dim
+                    j = origin + ends[2 * e + 1] * dim
+                    row = e
+                    if ti.static(not projection and shifted):
+                        row = rows[e]
+                    gap, v = variable(x, i, j, frame, row)
+                    pull = pull_of(v, parameters, strides, e)
+                    for c in ti.static(range(dim)):
+                        f = pull * gap[c]
+                        force[i + c] += f
+                        force[j + c] -= f
+                if ti.static(pairs):
+                    for q in range(pair_ends.shape[0] // 2):
+                        i = origin + pair_ends[2 * q] * dim
+                        j = origin + pair_ends[2 * q + 1] * dim
+                        gap, v = pair_variable(x, i, j, pair_frame, q)
+                        pull = per_length(pair_springs[b, 0, q] * (v - pair_springs[b, 1, q]), v)
+                        for c in ti.static(range(dim)):
+                            f = pull * gap[c]
+                            force[i + c] += f
+                            force[j + c] -= f
+                settle = ti.cast(fresh == 0 or s > 0, ti.i32)
+                advance = ti.cast(n < end, ti.i32)
+                for i in range(n_state // dim):
+                    f = ti.Vector.zero(ti.f64, dim)
+                    for c in ti.static(range(dim)):
+                        f[c] = force[origin + i * dim + c]
+                    move(
+                        n, b, i, f, settle, advance, keep, time_step, seed, x, x, velocity, seen, coefficients, held,
+                        drive, waves, heat, names, node_parameters, springs, loads, broken, alarm,
+                    )  # fmt: skip
+                if keep:
+                    if keep_velocities:
+                        for k in range(n_state):
+                            velocities[place + k] = seen[origin + k]
+                    if keep_energy:
+                        total = 0.0
+                        lost = 0.0
+                        for k in range(n_state):
+                            v = seen[origin + k]
+                            total, lost = accumulate(total, lost, 0.5 * coefficients[3, k] * v * v)
+                        energies[(record * batch + b) * 2 + KINETIC] = total
+                    record += 1
+
+    @ti.func
+    def gather(
+        b,
+        i,
+        x: ti.template(),
+        starts: ti.template(),
+        others: ti.template(),
+        rows: ti.template(),
+        frame: ti.template(),
+        parameters: ti.template(),
+        strides: ti.template(),
+        pair_starts: ti.template(),
+        pair_others: ti.template(),
+        pair_rows: ti.template(),
+        pair_frame: ti.template(),
+        pair_springs: ti.template(),
+        n_state,
+    ):
+        """Force of all bonds on node i of sample b."""
+        origin = b * n_state
+        here = origin + i * dim
+        force = ti.Vector.zero(ti.f64, dim)
+        for p in range(starts[i], starts[i + 1]):
+            row = p
+            if ti.static(not projection and shifted):
+                row = rows[p]
+            gap, v = variable(x, here, origin + others[p] * dim, frame, row)
+            pull = pull_of(v, parameters, strides, p)
+            for c in ti.static(range(dim)):
+                force[c] += pull * gap[c]
+        if ti.static(pairs):
+            for p in range(pair_starts[i], pair_starts[i + 1]):
+                q = pair_rows[p]
+                gap, v = pair_variable(x, here, origin + pair_others[p] * dim, pair_frame, p)
+                pull = per_length(pair_springs[b, 0, q] * (v - pair_springs[b, 1, q]), v)
+                for c in ti.static(range(dim)):
+                    force[c] += pull * gap[c]
+        return force
+
+    @ti.kernel
+    def by_node(
+        first: ti.i64,
+        passes: ti.i32,
+        end: ti.i64,
+        fresh: ti.i32,
+        keep: ti.i32,
+        time_step: ti.f64,
+        seed: ti.u64,
+        starts: _indices,  # (N + 1,) of the bonds of each node
+        others: _indices,  # (2E,) node at the other end
+        rows: _indices,  # (2E,) of the frame; not read for projection
+        frame: _vector,  # as seen from this end
+        parameters: _matrix,  # (parameters, 2E), or one column where all edges are alike
+        strides: _indices,
+        pair_starts: _indices,
+        pair_others: _indices,
+        pair_rows: _indices,  # (2Q,) number of the pair
+        pair_frame: _vector,
+        pair_springs: _tensor,
+        coefficients: _matrix,
+        held: _vector,
+        drive: _indices,
+        waves: _tensor,
+        heat: _vector,
+        names: _words,
+        node_parameters: _matrix,
+        springs: _vector,
+        loads: _matrix,
+        x: _vector,  # positions at even passes
+        x_next: _vector,  # at odd passes
+        velocity: _vector,
+        seen: _vector,
+        broken: _steps,
+        alarm: _indices,
+    ):
+        n_nodes = starts.shape[0] - 1
+        n_state = n_nodes * dim
+        total = heat.shape[0] * n_nodes
+        for s in ti.static(range(PASSES)):
+            for t in range(ti.select(s < passes, total, 0)):
+                b = t // n_nodes
+                i = t - b * n_nodes
+                n = first + s
+                advance = ti.cast(n < end, ti.i32)
+                if ti.static(s % 2 == 0):
+                    settle = 1
+                    if ti.static(s == 0):
+                        settle = 1 - fresh
+                    f = gather(
+                        b, i, x, starts, others, rows, frame, parameters, strides, pair_starts, pair_others, pair_rows,
+                        pair_frame, pair_springs, n_state,
+                    )  # fmt: skip
+                    move(
+                        n, b, i, f, settle, advance, ti.static(s == 0) * keep, time_step, seed, x, x_next, velocity,
+                        seen, coefficients, held, drive, waves, heat, names, node_parameters, springs, loads, broken,
+                        alarm,
+                    )  # fmt: skip
+                else:
+                    f = gather(
+                        b, i, x_next, starts, others, rows, frame, parameters, strides, pair_starts, pair_others,
+                        pair_rows, pair_frame, pair_springs, n_state,
+                    )  # fmt: skip
+                    move(
+                        n, b, i, f, 1, advance, 0, time_step, seed, x_next, x, velocity, seen, coefficients, held,
+                        drive, waves, heat, names, node_parameters, springs, loads, broken, alarm,
+                    )  # fmt: skip
+
+    @ti.kernel
+    def measure(
+        n_edges: ti.i32,
+        ends: _indices,
+        rows: _indices,
+        frame: _vector,
+        parameters: _matrix,
+        strides: _indices,
+        pair_ends: _indices,
+        pair_frame: _vector,
+        pair_springs: _tensor,
+        coefficients: _matrix,
+        node_parameters: _matrix,
+        springs: _vector,
+        loads: _matrix,
+        x: _vector,
+        seen: _vector,
+        store: _vector,  # (B*E,)
+        energies: _vector,  # (B*2,), out
+    ):
+        n_state = coefficients.shape[1]
+        batch = energies.shape[0] // 2
+        for t in range(batch * n_edges):
+            b = t // n_edges
+            e = t - b * n_edges
+            row = e
+            if ti.static(not projection and shifted):
+                row = rows[e]
+            _, v = variable(x, b * n_state + ends[2 * e] * dim, b * n_state + ends[2 * e + 1] * dim, frame, row)
+            store[t] = energy_of(v, parameters, strides, e)
+        for b in range(batch):
+            origin = b * n_state
+            total = 0.0
+            lost = 0.0
+            for e in range(n_edges):
+                total, lost = accumulate(total, lost, store[b * n_edges + e])
+            if ti.static(pairs):
+                for q in range(pair_ends.shape[0] // 2):
+                    i = origin + pair_ends[2 * q] * dim
+                    j = origin + pair_ends[2 * q + 1] * dim
+                    _, v = pair_variable(x, i, j, pair_frame, q)
+                    off = v - pair_springs[b, 1, q]
+                    total, lost = accumulate(total, lost, 0.5 * pair_springs[b, 0, q] * off * off)
+            if ti.static(has_node_law or outside):
+                for k in range(n_state):
+                    g = origin + k
+                    total, lost = accumulate(total, lost, node_energy(x[g], k, g, node_parameters, springs, loads))
+            energies[2 * b + POTENTIAL] = total
+            total = 0.0
+            lost = 0.0
+            for k in range(n_state):
+                v = seen[origin + k]
+                total, lost = accumulate(total, lost, 0.5 * coefficients[3, k] * v * v)
+            energies[2 * b + KINETIC] = total
+
+    @ti.kernel
+    def set_walls(n: ti.i64, time_step: ti.f64, held: _vector, drive: _indices, waves: _tensor, x: _vector):
+        n_state = drive.shape[0]
+        for g in range(x.shape[0]):
+            b = g // n_state
+            wave = drive[g - b * n_state]
+            if wave >= 0:
+                angle = waves[b, wave, dim] * (ti.cast(n, ti.f64) * time_step) + waves[b, wave, dim + 1]
+                x[g] = held[g] + waves[b, wave, g % dim] * ti.sin(angle)
+
+    return Kernels(by_sample, by_node, measure, set_walls)

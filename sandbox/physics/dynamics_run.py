@@ -1,0 +1,235 @@
+"""One run of dynamics: its arrays, and the launches of its kernels."""
+
+from __future__ import annotations
+
+from math import pi
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from sandbox.errors import BoundaryError, SandboxError
+from sandbox.physics.boundary import Boundary
+from sandbox.physics.dynamics_tables import Bonds, coefficients, never_empty
+from sandbox.physics.material import Material
+from sandbox.physics.trajectory import RECORDS, Drive, Phase, Trajectory
+
+if TYPE_CHECKING:
+    from sandbox.physics.dynamics_kernel import Kernels
+
+Method = Literal["auto", "by sample", "by node"]
+
+LAUNCH_SECONDS = 0.2
+"""Of one launch by sample: between launches an interrupt is heard and a failure is seen."""
+
+SECONDS_PER_BOND = 5e-9  # of a pass by sample, on one thread (measured); by node each bond is evaluated from both ends
+LAUNCH_COST = 3e-5  # seconds that launching and joining threads adds to a pass by node (measured)
+MAX_CHUNK = 2**27  # numbers recorded in one launch; kernels index with 32 bits
+
+
+class Run:
+    """The arrays of one run, and the launches."""
+
+    def __init__(
+        self,
+        material: Material,
+        boundary: Boundary,
+        tables: Bonds,
+        *,
+        masses: np.ndarray,
+        damping: np.ndarray,
+        temperature: np.ndarray,
+        drives: list[Drive],
+        time_step: float,
+        seed: int,
+        samples: np.ndarray,
+        state: np.ndarray,
+        velocities: np.ndarray,
+    ) -> None:
+        from sandbox.physics.dynamics_kernel import Kind, dynamics_kernels
+
+        self.shape = state.shape
+        self.batch, self.n_state = len(state), state[0].size
+        self.n_edges, self.n_bonds = material.network.n_edges, material.network.n_edges + len(boundary.pairs)
+        self.time_step, self.seed = time_step, seed
+        if temperature.any() and not damping.any():
+            raise SandboxError("a temperature needs damping, the coupling to the bath; the damping is zero everywhere")
+        wave_of, waves = _waves(drives, boundary)
+        outside = bool(boundary.forces.any() or boundary.spring_stiffness.any())
+        kind = Kind(
+            law=material.law,
+            node_law=material.node_law,
+            dim=material.components,
+            projection=material.geometry == "projection",
+            shifted=tables.shifted,
+            pairs=len(boundary.pairs) > 0,
+            outside=outside,
+            driven=bool(drives),
+            bath="langevin" if temperature.any() else "friction" if damping.any() else "none",
+            parallel=self.batch > 1,
+        )
+        self.kernels: Kernels = dynamics_kernels(kind)
+        self.tables = tables
+        self.x, self.velocity = state.ravel().copy(), velocities.ravel().copy()
+        self.spare, self.seen = np.empty_like(self.x), np.zeros_like(self.x)
+        self.held = boundary.values.ravel() if drives else np.zeros(1)
+        self.wave_of, self.waves, self.driven = wave_of, waves, bool(drives)
+        self.broken = np.zeros(self.batch * self.shape[1], dtype=np.int64)
+        self.alarm = np.zeros(1, dtype=np.int32)
+        self.coefficients = coefficients(masses, damping, boundary.clamped, time_step)
+        self.bath = (np.sqrt(temperature), samples)
+        none = np.zeros((1, 1))
+        loads = np.stack([boundary.forces.ravel(), boundary.spring_targets.ravel()]) if outside else none
+        self.outside = (material.node_parameter_rows, boundary.spring_stiffness.ravel(), loads)
+
+    def go(self, first: int, steps: int, every: int, record: set[str], method: Method) -> Trajectory:
+        """Run, recording at ``first`` and each ``every`` steps from there."""
+        times = np.arange(first, first + steps + 1, every)
+        records = {
+            name: np.empty((len(times), *(self.shape if name != "energy" else (self.batch, 2))))
+            for name in RECORDS
+            if name in record
+        }
+        if self.driven:
+            self.kernels.set_walls(first, self.time_step, self.held, self.wave_of, self.waves, self.x)
+        loop = self._by_sample if self._faster_by_sample(method) else self._by_node
+        loop(first, steps, every, records)
+        final = Phase(self.x.reshape(self.shape), self.velocity.reshape(self.shape), first + steps)
+        return Trajectory(times, self.time_step, final, records)
+
+    def _faster_by_sample(self, method: Method) -> bool:
+        from sandbox.physics.runtime import threads
+
+        if method == "auto":
+            work = (self.n_bonds + self.n_state) * SECONDS_PER_BOND
+            rounds = -(-self.batch // threads())
+            return rounds * work <= LAUNCH_COST + 2.0 * self.batch * work / threads()
+        return method == "by sample"
+
+    def _by_sample(self, first: int, steps: int, every: int, records: dict[str, np.ndarray]) -> None:
+        end, n, force = first + steps, first, np.empty_like(self.x)
+        one_pass = (self.n_bonds + self.n_state) * self.batch * SECONDS_PER_BOND
+        passes = max(1, min(int(LAUNCH_SECONDS / one_pass), every * max(1, MAX_CHUNK // self.x.size)))
+        while n <= end and not self.alarm[0]:
+            count = min(passes, end + 1 - n)
+            part = slice(-(-(n - first) // every), -(-(n + count - first) // every))
+            out = [never_empty(records[k][part].ravel()) if k in records else np.zeros(1) for k in RECORDS]
+            self.kernels.by_sample(
+                n,
+                count,
+                end,
+                int(n == first),
+                first,
+                every,
+                self.time_step,
+                self.seed,
+                *(int(name in records) for name in RECORDS),
+                *self.tables.by_edge,
+                self.tables.pair_springs,
+                self.coefficients,
+                self.held,
+                self.wave_of,
+                self.waves,
+                *self.bath,
+                *self.outside,
+                self.x,
+                self.velocity,
+                force,
+                self.seen,
+                *out,
+                self.broken,
+                self.alarm,
+            )
+            n += count
+
+    def _by_node(self, first: int, steps: int, every: int, records: dict[str, np.ndarray]) -> None:
+        from sandbox.physics.dynamics_kernel import PASSES
+
+        end, n = first + steps, first
+        store = np.empty(max(1, self.batch * self.n_edges) if "energy" in records else 1)
+        while n <= end and not self.alarm[0]:
+            since = (n - first) % every
+            keep = since == 0 and bool(records)
+            passes = 1 if keep else min(PASSES, end + 1 - n, every - since if records else PASSES)
+            self.kernels.by_node(
+                n,
+                passes,
+                end,
+                int(n == first),
+                int(keep),
+                self.time_step,
+                self.seed,
+                *self.tables.by_node,
+                self.tables.pair_springs,
+                self.coefficients,
+                self.held,
+                self.wave_of,
+                self.waves,
+                *self.bath,
+                *self.outside,
+                self.x,
+                self.spare,
+                self.velocity,
+                self.seen,
+                self.broken,
+                self.alarm,
+            )
+            if keep:
+                self._keep((n - first) // every, records, store)
+            if (min(n + passes, end) - n) % 2:
+                self.x, self.spare = self.spare, self.x
+            n += passes
+
+    def _keep(self, place: int, records: dict[str, np.ndarray], store: np.ndarray) -> None:
+        if "positions" in records:
+            records["positions"][place] = self.x.reshape(self.shape)
+        if "velocities" in records:
+            records["velocities"][place] = self.seen.reshape(self.shape)
+        if "energy" in records:
+            self.kernels.measure(
+                self.n_edges,
+                *self.tables.by_edge,
+                self.tables.pair_springs,
+                self.coefficients,
+                *self.outside,
+                self.x,
+                self.seen,
+                store,
+                records["energy"][place].ravel(),
+            )
+
+
+def _waves(drives: list[Drive], boundary: Boundary) -> tuple[np.ndarray, np.ndarray]:
+    """Which drive each component follows, (N*D,) or -1, and the waves (B, drives, D + 2): amplitudes, omega, phase."""
+    batch, n_nodes, dim = boundary.values.shape
+    wave_of = np.full((n_nodes, dim), -1, dtype=np.int32)
+    waves = np.zeros((batch, max(1, len(drives)), dim + 2))
+    for number, drive in enumerate(drives):
+        nodes = np.atleast_1d(np.asarray(drive.nodes))
+        if nodes.size and (not np.issubdtype(nodes.dtype, np.integer) or nodes.min() < 0 or nodes.max() >= n_nodes):
+            raise BoundaryError(f"the nodes of a drive are {drive.nodes!r}; expected indices from 0 to {n_nodes - 1}")
+        direction = np.eye(dim)[0] if drive.direction is None else np.asarray(drive.direction, dtype=float)
+        if direction.shape != (dim,) or not np.isfinite(direction).all():
+            raise BoundaryError(f"the direction of a drive is {drive.direction!r}; expected {dim} finite numbers")
+        axes = np.flatnonzero(direction)
+        loose = nodes[~boundary.clamped[np.ix_(nodes, axes)].all(axis=1)]
+        if len(loose):
+            raise BoundaryError(
+                f"node {int(loose[0])} is driven along {direction.tolist()} but not clamped there; clamp it first, "
+                "the drive moves the values it is held at"
+            )
+        taken = nodes[(wave_of[np.ix_(nodes, axes)] >= 0).any(axis=1)]
+        if len(taken):
+            raise BoundaryError(f"node {int(taken[0])} is driven twice in the same component; add the drives up")
+        wave_of[np.ix_(nodes, axes)] = number
+        waves[:, number, :dim] = _each("amplitude", drive.amplitude, batch)[:, None] * direction
+        waves[:, number, dim] = 2.0 * pi * _each("frequency", drive.frequency, batch)
+        waves[:, number, dim + 1] = _each("phase", drive.phase, batch)
+    return wave_of.ravel(), waves
+
+
+def _each(name: str, given: npt.ArrayLike, batch: int) -> np.ndarray:
+    array = np.asarray(given, dtype=float)
+    if array.shape not in ((), (batch,)) or not np.isfinite(array).all():
+        raise BoundaryError(f"the {name} of a drive is {given!r}; expected a finite number, or one for each sample")
+    return np.broadcast_to(array, (batch,))

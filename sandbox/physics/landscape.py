@@ -1,0 +1,222 @@
+"""The energy of every sample at given states, with its gradient and Hessian."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sandbox.physics.assembly import Assembly, assembly
+
+if TYPE_CHECKING:
+    from sandbox.physics.relaxation.problem import Problem
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """A samples of the energy landscape, evaluated; rows of the tables as in :mod:`sandbox.physics.edge_kernel`.
+
+    Attributes:
+        energy: (A,) network, external forces and springs; without the knobs.
+        knob_energy: (A,) of the knobs, once per sample.
+        magnitude: (A,) summed magnitudes of what was added up in the energy.
+        gradient: (F, A) on the free components.
+        residual: (A,) largest component of the gradient.
+        scale: (A,) forces at play.
+        noise: (A,) what the rounding of the forces scales with.
+        longest: (A,) largest variable of an edge.
+        finite: (A,) whether energy and gradient are.
+        node_curvature: (F, A) of node law and springs to nodes.
+        table: (rows, A, bonds).
+        normal: (bonds*D, A).
+        pulls: (2, A, E).
+        stiffnesses: (3, E).
+    """
+
+    energy: np.ndarray
+    knob_energy: np.ndarray
+    magnitude: np.ndarray
+    gradient: np.ndarray
+    residual: np.ndarray
+    scale: np.ndarray
+    noise: np.ndarray
+    longest: np.ndarray
+    finite: np.ndarray
+    node_curvature: np.ndarray
+    table: np.ndarray
+    normal: np.ndarray
+    pulls: np.ndarray
+    stiffnesses: np.ndarray
+
+    def only(self, which: np.ndarray) -> Point:
+        """The samples of a mask (A,) or of indices."""
+        if which.dtype == bool and which.all():
+            return self
+        first = ("energy", "knob_energy", "magnitude", "residual", "scale", "noise", "longest", "finite")
+        second = ("gradient", "node_curvature", "table", "normal", "pulls")
+        parts = {name: getattr(self, name)[which] for name in first}
+        parts |= {name: np.ascontiguousarray(getattr(self, name)[:, which]) for name in second}
+        return replace(self, **parts)
+
+
+@dataclass(frozen=True, eq=False)
+class Hessians:
+    """Hessians of A samples in the states, with the stiffness of a sample of its own eliminated.
+
+    Attributes:
+        values: (entries, A) in the pattern of the assembly.
+        excess: (entries, A), what lifts the negative eigenvalues of every bond's block to zero; ``None`` if there are
+            none, so that the Hessians are sums of blocks that are not negative.
+        stiffest: (A,) largest diagonal entry, after lifting.
+    """
+
+    values: np.ndarray
+    excess: np.ndarray | None
+    stiffest: np.ndarray
+
+
+class Landscape:
+    """The energy of a problem's samples as a function of their states."""
+
+    def __init__(self, problem: Problem) -> None:
+        from sandbox.physics import edge_kernel as ek
+
+        material, boundary = problem.material, problem.boundary
+        self._ek = ek
+        self._problem = problem
+        self.assembly: Assembly = assembly(material, boundary)
+        self._frame = material.frame(boundary.pairs)
+        projection = material.geometry == "projection"
+        coupling = "quadratic" if problem.knobs is None else problem.knobs.coupling
+        self._evaluate = ek.edge_kernel(material.law, material.components, projection, coupling)
+        self._blocks = ek.block_kernel(material.components, projection)
+        self._node_rows = [p.ravel() for p in material.node_parameters.values()]
+
+    def at(self, state: np.ndarray, samples: np.ndarray) -> Point:
+        """Evaluate states (A, N*D) of the samples with the given indices."""
+        ek, p = self._ek, self._problem
+        n_samples, n_edges, n_bonds = len(samples), len(p.stiffness), len(p.ends)
+        rows = n_bonds * p.material.components
+        table = np.zeros((ek.TABLE_ROWS, n_samples, n_bonds))
+        pulls = np.zeros((ek.PULL_ROWS, n_samples, n_edges))
+        stiffnesses = np.zeros((ek.STIFFNESS_ROWS, n_edges))
+        normal, force = np.empty((rows, n_samples)), np.empty((rows, n_samples))
+        if n_bonds:
+            self._evaluate(
+                n_edges,
+                p.ends,
+                self._frame,
+                p.stiffness,
+                p.material.fixed_parameters,
+                p.knob_rows,
+                p.pair_springs if n_samples == p.batch else p.pair_springs[samples],
+                state,
+                table,
+                pulls,
+                stiffnesses,
+                normal,
+                force,
+            )
+        with np.errstate(all="ignore"):
+            return self._point(state, samples, table, pulls, stiffnesses, normal, force)
+
+    def _point(
+        self,
+        state: np.ndarray,
+        samples: np.ndarray,
+        table: np.ndarray,
+        pulls: np.ndarray,
+        stiffnesses: np.ndarray,
+        normal: np.ndarray,
+        force: np.ndarray,
+    ) -> Point:
+        ek, p = self._ek, self._problem
+        outside = p.outside if len(samples) == p.batch else p.outside[samples]
+        push, k = outside[:, 0], outside[:, 1]
+        off = state - outside[:, 2]
+        node_energy = 0.5 * k * off * off - push * state
+        node_force, node_curvature = k * off - push, k
+        scale = np.maximum(_most(table[ek.PLAY]), _most(push))
+        if p.material.node_law is not None:
+            law_energy, slope, curvature = p.material.node_law.on_numpy(state, *self._node_rows)
+            node_energy, node_force = node_energy + law_energy, node_force + slope
+            node_curvature = node_curvature + curvature
+            scale = np.maximum(scale, _most(slope))
+        noise = np.maximum(_most(table[ek.NOISE]), _most(np.abs(node_force) + np.abs(node_curvature * state)))
+        knob_energy = np.full(len(samples), stiffnesses[ek.KNOB_ENERGY].sum())
+        bond_energy = table[ek.ENERGY]
+        energy = bond_energy.sum(axis=1) + node_energy.sum(axis=1)
+        magnitude = np.abs(bond_energy).sum(axis=1) + np.abs(node_energy).sum(axis=1) + knob_energy
+        free = self.assembly.free
+        gradient = self.assembly.gather @ force + node_force[:, free].T
+        residual = np.abs(gradient).max(axis=0, initial=0.0)
+        return Point(
+            energy=energy,
+            knob_energy=knob_energy,
+            magnitude=magnitude,
+            gradient=gradient,
+            residual=residual,
+            scale=scale,
+            noise=noise,
+            longest=_most(table[ek.VARIABLE][:, : len(p.stiffness)]),
+            finite=(residual < 1e300) & (np.abs(energy + knob_energy) < 1e300),
+            node_curvature=node_curvature[:, free].T,
+            table=table,
+            normal=normal,
+            pulls=pulls,
+            stiffnesses=stiffnesses,
+        )
+
+    def hessians(self, point: Point) -> Hessians:
+        """The Hessians of the samples of a point."""
+        maps = self.assembly
+        dim = self._problem.material.components
+        n_bonds, n_samples = point.table.shape[2], point.table.shape[1]
+        block = np.zeros((n_bonds * dim * (dim + 1) // 2, n_samples))
+        lift = np.zeros_like(block)
+        if n_bonds:
+            self._blocks(point.table, point.normal, block, lift)
+        values = maps.gather_blocks @ block
+        values[maps.diagonal] += point.node_curvature
+        diagonal = values[maps.diagonal]
+        excess = None
+        if lift.any() or (point.node_curvature < 0).any():
+            excess = maps.gather_blocks @ lift
+            excess[maps.diagonal] += np.maximum(-point.node_curvature, 0.0)
+            diagonal = diagonal + excess[maps.diagonal]
+        return Hessians(values, excess, np.abs(diagonal).max(axis=0, initial=0.0))
+
+    def changes(self, point: Point, move: np.ndarray) -> np.ndarray:
+        """(A, E): change of each edge's variable, to first order, when the free components move by (F, A)."""
+        n_bonds, n_samples = point.table.shape[2], point.table.shape[1]
+        across = (self.assembly.gather.T @ move) * point.normal
+        return across.reshape(n_bonds, -1, n_samples).sum(axis=1)[: len(self._problem.stiffness)].T
+
+    def softening(self, point: Point, move: np.ndarray) -> np.ndarray:
+        """(F, A): force saved by the giving way of stiffnesses that samples share, for a move (F, A) of them all.
+
+        The Hessian of the summed energy is that of the samples minus V D^-1 V^T; this is V D^-1 V^T times the move.
+        """
+        ek = self._ek
+        n_bonds, n_samples = point.table.shape[2], point.table.shape[1]
+        mixed = point.pulls[ek.MIXED]
+        given = point.stiffnesses[ek.GIVE] * np.sum(mixed * self.changes(point, move), axis=0)
+        tension = np.zeros((n_bonds, n_samples))
+        tension[: len(given)] = (mixed * given).T
+        dim = self._problem.material.components
+        return self.assembly.gather @ (np.repeat(tension, dim, axis=0) * point.normal)
+
+    def turn(self, point: Point, move: np.ndarray) -> np.ndarray:
+        """(A,) largest move of a bond's vector in its length (or in a tenth of the longest edge, if that is more)."""
+        n_edges, dim = len(self._problem.stiffness), self._problem.material.components
+        if n_edges == 0:
+            return np.zeros(move.shape[1])
+        across = (self.assembly.gather.T @ move)[: n_edges * dim].reshape(n_edges, dim, -1)
+        length = point.table[self._ek.VARIABLE][:, :n_edges].T
+        return np.sqrt(np.max(np.sum(across**2, axis=1) / np.maximum(length**2, 0.01 * point.longest**2), axis=0))
+
+
+def _most(values: np.ndarray) -> np.ndarray:
+    """(A,) largest magnitude of each row; not-a-number where there is one."""
+    return np.abs(values).max(axis=1, initial=0.0)

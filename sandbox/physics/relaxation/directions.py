@@ -1,0 +1,134 @@
+"""Where to go from a point: Newton directions, and ways out of saddles.
+
+A finder answers for every sample of a point: the move, whether the Hessian was positive definite, and, at a
+stationary point, whether that is a minimum. Here by factorization; by conjugate gradients in
+:mod:`sandbox.physics.relaxation.iterative`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from sandbox.physics.equilibrium import Status
+from sandbox.physics.landscape import Hessians, Landscape, Point
+from sandbox.physics.relaxation.criteria import FIRST_SHIFT, PIVOT_FLOOR
+from sandbox.physics.relaxation.factor import Factor
+
+RUNNING = -1
+MAX_SHIFTS = 80
+MAX_PRODUCTS = 20_000  # with the Hessian, in one solve by conjugate gradients
+PROBE = 1e-6  # reduction of a random residual that would not be possible without meeting a negative eigenvalue
+FORCING = (
+    0.9,
+    0.5,
+    1e-2,
+)  # Eisenstat and Walker, SIAM J. Sci. Comput. 17 (1996) 16, choice 2: factor, cap alone, coupled
+
+
+@dataclass(eq=False)
+class Directions:
+    """For A samples: ``move`` (F, A), lowest curvature met, and masks (A,).
+
+    ``indefinite``: the Hessian was not positive definite. ``escaping``: the point is stationary, and the move is a
+    direction of negative curvature, without length or sign. ``verdict``: a :class:`Status`, or ``RUNNING``.
+    """
+
+    move: np.ndarray
+    lowest: np.ndarray
+    indefinite: np.ndarray
+    escaping: np.ndarray
+    verdict: np.ndarray
+
+    @classmethod
+    def none(cls, point: Point) -> Directions:
+        samples = point.gradient.shape[1]
+        no = np.zeros(samples, dtype=bool)
+        return cls(np.zeros_like(point.gradient), np.zeros(samples), no, no.copy(), np.full(samples, RUNNING))
+
+
+class Finder(Protocol):
+    """How the directions are found."""
+
+    def find(self, point: Point, small: np.ndarray) -> Directions:
+        """Directions at a point; ``small`` (A,) are the samples that are stationary."""
+        ...
+
+
+class Factored:
+    """One block-diagonal factorization for all samples, each sample with a Hessian of its own."""
+
+    def __init__(self, landscape: Landscape) -> None:
+        self._landscape = landscape
+
+    def find(self, point: Point, small: np.ndarray) -> Directions:
+        hessians = self._landscape.hessians(point)
+        floor = PIVOT_FLOOR * hessians.stiffest
+        factor = Factor(self._landscape.assembly, hessians.values, floor)
+        found = Directions.none(point)
+        found.lowest, found.indefinite = factor.lowest, factor.bad
+        judge(found, factor, floor, small)
+        good = ~small & ~factor.bad
+        if good.any():
+            found.move[:, good] = -factor.solve(np.where(good, point.gradient, 0.0))[:, good]
+        lifted = np.flatnonzero(~small & factor.bad)
+        if len(lifted):
+            self._lift(found, point, hessians, lifted)
+        return found
+
+    def _lift(self, found: Directions, point: Point, hessians: Hessians, which: np.ndarray) -> None:
+        """Lift the negative blocks of the samples whose Hessian is indefinite, then shift until it is definite."""
+        maps, stiffest = self._landscape.assembly, hessians.stiffest
+        shift = FIRST_SHIFT * stiffest
+        for _ in range(MAX_SHIFTS):
+            factor = Factor(maps, lifted(hessians, maps.diagonal, which, shift), PIVOT_FLOOR * stiffest[which])
+            done = ~factor.bad
+            moves = factor.solve(point.gradient[:, which])
+            found.move[:, which[done]] = -moves[:, done]
+            which = which[~done]
+            if len(which) == 0:
+                return
+            shift = 8.0 * shift
+        found.verdict[which] = Status.SINGULAR
+
+
+class Shared:
+    """One factorization for all samples and iterations, where the energy is quadratic."""
+
+    def __init__(self, landscape: Landscape) -> None:
+        self._landscape = landscape
+        self._factor: Factor | None = None
+
+    def find(self, point: Point, small: np.ndarray) -> Directions:
+        if self._factor is None:
+            hessian = self._landscape.hessians(point.only(np.zeros(1, dtype=int)))
+            self._factor = Factor(self._landscape.assembly, hessian.values, PIVOT_FLOOR * hessian.stiffest)
+        if self._factor.bad[0]:
+            return Factored(self._landscape).find(point, small)
+        found = Directions.none(point)
+        found.lowest[:] = self._factor.lowest
+        found.verdict[small] = Status.CONVERGED
+        if not small.all():
+            found.move[:, ~small] = -self._factor.solve(point.gradient[:, ~small])
+        return found
+
+
+def judge(found: Directions, factor: Factor, floor: np.ndarray, small: np.ndarray) -> None:
+    """Minimum, saddle or neither, for the samples that are stationary."""
+    unstable = factor.lowest < -floor
+    found.verdict[small & ~factor.bad] = Status.CONVERGED
+    found.verdict[small & factor.bad & ~unstable] = Status.SINGULAR
+    found.escaping = small & factor.bad & unstable
+    if found.escaping.any():
+        found.move[:, found.escaping] = factor.negative_directions()[:, found.escaping]
+
+
+def lifted(hessians: Hessians, diagonal: np.ndarray, which: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """The Hessians of some samples, (entries, samples): negative blocks lifted to zero, the diagonal shifted."""
+    values = hessians.values[:, which]
+    if hessians.excess is not None:
+        values = values + hessians.excess[:, which]
+    values[diagonal] += shift[which]
+    return values

@@ -1,0 +1,186 @@
+"""Newton directions by conjugate gradients: for large systems, and for samples that share free stiffnesses."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from sandbox.physics.equilibrium import Status
+from sandbox.physics.landscape import Hessians, Landscape, Point
+from sandbox.physics.relaxation.criteria import FIRST_SHIFT, FORCE_NOISE, PIVOT_FLOOR
+from sandbox.physics.relaxation.directions import MAX_SHIFTS, Directions, judge, lifted
+from sandbox.physics.relaxation.factor import Factor
+from sandbox.physics.relaxation.krylov import Operator, Solution, block_jacobi, conjugate_gradients
+
+MAX_PRODUCTS = 20_000  # with the Hessian, in one solve
+PROBE = 1e-6  # reduction of a random residual that would not be possible without meeting a negative eigenvalue
+FORCING = (
+    0.9,
+    0.5,
+    1e-2,
+)  # Eisenstat and Walker, SIAM J. Sci. Comput. 17 (1996) 16, choice 2: factor, cap alone, coupled
+
+
+class Iterative:
+    """Conjugate gradients with a block-Jacobi preconditioner: one sample, or any number with one quadratic energy.
+
+    A saddle is told from a minimum by a solve with a random right-hand side, unless no block of the Hessian has a
+    negative eigenvalue. A flat direction is noticed only where conjugate gradients meet it.
+    """
+
+    def __init__(self, landscape: Landscape, tolerance: float, dim: int, quadratic: bool) -> None:
+        self._landscape, self._tolerance, self._dim, self._quadratic = landscape, tolerance, dim, quadratic
+        self._kept: tuple[Hessians, csr_array, csr_array] | None = None
+        self._forcing = _Forcing(FORCING[1])
+
+    def find(self, point: Point, small: np.ndarray) -> Directions:
+        if self._kept is None or not self._quadratic:
+            maps = self._landscape.assembly
+            hessian = self._landscape.hessians(point.only(np.zeros(1, dtype=int)))
+            jacobi = block_jacobi(maps, _majorant(hessian), self._dim)
+            self._kept = hessian, csr_array(maps.block_diagonal(hessian.values)), jacobi
+        hessian, matrix, jacobi = self._kept
+        found = Directions.none(point)
+        floor = np.broadcast_to(PIVOT_FLOOR * hessian.stiffest, small.shape)
+        if not small.all():
+            goal = 0.1 * np.maximum(self._tolerance * point.scale, FORCE_NOISE * point.noise)
+            if not self._quadratic:
+                goal = np.maximum(goal, self._forcing.tolerance(np.linalg.norm(point.gradient, axis=0)))
+            solution = _truncated(matrix.__matmul__, jacobi.__matmul__, point.gradient, goal, floor)
+            found.move = np.where(small, 0.0, -solution.x)
+            found.lowest, found.indefinite = solution.lowest, solution.negative
+        if small.any():
+            probe = _probe(matrix.__matmul__, jacobi.__matmul__, len(point.gradient), floor[:1], hessian.excess is None)
+            found.lowest = np.where(small, probe.lowest, found.lowest)
+            _judge_probe(found, probe, small, probe.direction, floor[0])
+        return found
+
+
+class Coupled:
+    """Samples that share free stiffnesses: conjugate gradients, preconditioned with what the samples are by themselves.
+
+    The Hessian of the summed energy is blockdiag(A_b) - V D^-1 V^T, with A_b the Hessians at fixed stiffnesses: never
+    more than blockdiag(A_b), whose factor makes a preconditioner that leaves eigenvalues from 0 to 1.
+    """
+
+    def __init__(self, landscape: Landscape, tolerance: float, dim: int, direct: bool, alike: bool) -> None:
+        """With ``direct``, A is factored; with ``alike``, the energy is quadratic, so that all A_b are the same."""
+        self._landscape, self._tolerance, self._dim = landscape, tolerance, dim
+        self._direct, self._alike = direct, alike
+        self._forcing = _Forcing(FORCING[2])
+
+    def find(self, point: Point, small: np.ndarray) -> Directions:
+        maps = self._landscape.assembly
+        hessians = self._landscape.hessians(point.only(np.zeros(1, dtype=int)) if self._alike else point)
+        floor = PIVOT_FLOOR * hessians.stiffest
+        found = Directions.none(point)
+        found.lowest[:] = np.inf
+        if self._direct:
+            factor = Factor(maps, hessians.values, floor)
+            if factor.bad.any() and self._alike:
+                self._alike = False  # each sample is to find its own way out
+                return self.find(point, small)
+            found.lowest[:], found.indefinite[:] = factor.lowest, factor.bad
+            if factor.bad.any() and small.all():
+                judge(found, factor, floor, factor.bad)
+                if (found.verdict == Status.SINGULAR).any():
+                    found.verdict[:] = Status.SINGULAR
+                found.escaping[:] = True  # together; samples that are not bad stay in place
+                return found
+            precondition = _flat(self._preconditioner(factor, hessians).solve, point)
+        else:
+            precondition = self._each(block_jacobi(maps, _majorant(hessians), self._dim), point)
+        bare = self._each(csr_array(maps.block_diagonal(hessians.values)), point)
+        softened = _flat(lambda move: self._landscape.softening(point, move), point)
+        self._solve(found, point, small, lambda move: bare(move) - softened(move), precondition, floor)
+        return found
+
+    def _solve(
+        self,
+        found: Directions,
+        point: Point,
+        small: np.ndarray,
+        apply: Operator,
+        precondition: Operator,
+        floor: np.ndarray,
+    ) -> None:
+        """The Newton step; at a stationary point, a search for negative curvature instead."""
+        shape, floor = point.gradient.T.shape, floor.max(keepdims=True)
+        if small.all():
+            solution = _probe(apply, precondition, point.gradient.size, floor, sure=False)
+            _judge_probe(found, solution, small, solution.direction.reshape(shape).T, floor[0])
+        else:
+            right = np.ascontiguousarray(point.gradient.T).reshape(-1, 1)
+            goal = 0.1 * np.maximum(self._tolerance * point.scale, FORCE_NOISE * point.noise).min(keepdims=True)
+            goal = np.maximum(goal, self._forcing.tolerance(np.linalg.norm(right, axis=0)))
+            solution = _truncated(apply, precondition, right, goal, floor)
+            found.move = -solution.x.reshape(shape).T
+            found.indefinite = found.indefinite | solution.negative
+        found.lowest = np.minimum(found.lowest, solution.lowest)
+
+    def _each(self, matrix: csr_array, point: Point) -> Operator:
+        """Products with the block-diagonal matrix of all samples, or with one matrix that serves them all."""
+        return _flat(matrix.__matmul__, point) if self._alike else matrix.__matmul__
+
+    def _preconditioner(self, factor: Factor, hessians: Hessians) -> Factor:
+        maps, stiffest = self._landscape.assembly, hessians.stiffest
+        values, shift = hessians.values, FIRST_SHIFT * stiffest
+        for _ in range(MAX_SHIFTS):
+            bad = np.flatnonzero(factor.bad)
+            if len(bad) == 0:
+                break
+            values = values.copy()
+            values[:, bad] = lifted(hessians, maps.diagonal, bad, shift)
+            factor = Factor(maps, values, PIVOT_FLOOR * stiffest)
+            shift = 8.0 * shift
+        return factor
+
+
+class _Forcing:
+    """How exactly a Newton system is to be solved: the more so, the faster the gradient falls."""
+
+    def __init__(self, cap: float) -> None:
+        self._cap, self._before = cap, np.inf
+
+    def tolerance(self, size: np.ndarray) -> np.ndarray:
+        ratio = float(size.max()) / self._before
+        self._before = float(size.max())
+        return min(self._cap, max(FORCING[0] * ratio**2, 1e-12)) * size
+
+
+def _judge_probe(found: Directions, probe: Solution, small: np.ndarray, direction: np.ndarray, floor: float) -> None:
+    """Minimum, saddle or neither, for the samples that are stationary, by the curvatures that a probe has met."""
+    if probe.negative[0]:
+        found.indefinite, found.escaping = found.indefinite | small, small
+        found.move = np.where(small, direction, found.move)
+    else:
+        flat = not floor < probe.lowest[0] < np.inf
+        found.verdict[small] = Status.SINGULAR if flat else Status.CONVERGED
+
+
+def _probe(apply: Operator, precondition: Operator, n: int, floor: np.ndarray, sure: bool) -> Solution:
+    """Look for negative curvature from a random start; if it is ``sure`` that there is none, only at one curvature."""
+    right = np.random.default_rng(0).standard_normal((n, 1))
+    tolerance = PROBE * np.linalg.norm(right, axis=0)
+    return conjugate_gradients(apply, precondition, right, tolerance, floor, 1 if sure else MAX_PRODUCTS)
+
+
+def _truncated(
+    apply: Operator, precondition: Operator, right: np.ndarray, tolerance: np.ndarray, floor: np.ndarray
+) -> Solution:
+    """Solve until negative curvature is met; where that is at once, go along the preconditioned right-hand side."""
+    solution = conjugate_gradients(apply, precondition, right, tolerance, floor, MAX_PRODUCTS)
+    nowhere = ~solution.x.any(axis=0)
+    if nowhere.any():
+        solution.x[:, nowhere] = precondition(right)[:, nowhere]
+    return solution
+
+
+def _flat(function: Operator, point: Point) -> Operator:
+    """A function of (F, A), as one of (A*F, 1)."""
+    shape = point.gradient.T.shape
+    return lambda move: np.ascontiguousarray(function(move.reshape(shape).T).T).reshape(-1, 1)
+
+
+def _majorant(hessians: Hessians) -> np.ndarray:
+    return hessians.values if hessians.excess is None else hessians.values + hessians.excess

@@ -1,0 +1,20 @@
+"""Pictures of networks, their deformations and their learning; nothing here touches pyplot."""
+
+from sandbox.plot.animate import animate
+from sandbox.plot.curves import draw_curves, learning_curves
+from sandbox.plot.deformation import draw_deformation
+from sandbox.plot.network import Snapshot, before_after, draw_network
+from sandbox.plot.style import COLUMN, PAGE, style
+
+__all__ = [
+    "COLUMN",
+    "PAGE",
+    "Snapshot",
+    "animate",
+    "before_after",
+    "draw_curves",
+    "draw_deformation",
+    "draw_network",
+    "learning_curves",
+    "style",
+]

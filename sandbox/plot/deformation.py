@@ -1,0 +1,103 @@
+"""Pictures of deformed networks over their rest shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from sandbox.physics.network import Network
+from sandbox.plot import panel
+from sandbox.plot.artists import NetworkArtists
+from sandbox.plot.checks import per_edge, places, role_nodes
+from sandbox.plot.geometry import Sizes, bond_lines, embed, extent, spacing
+from sandbox.plot.scales import ColourScale
+from sandbox.plot.style import COLUMN, EDGE, PALE, new_figure, role_styles, settle, style
+
+
+def draw_deformation(
+    network: Network,
+    positions: npt.ArrayLike,
+    *,
+    reference: npt.ArrayLike | None = None,
+    strain: npt.ArrayLike | None = None,
+    strain_label: str = "bond strain",
+    scale: float = 1.0,
+    roles: Mapping[str, npt.ArrayLike] | None = None,
+    ax: Any = None,
+    title: str | None = None,
+    width: float = COLUMN,
+) -> Figure:
+    """Draw a deformed network over the faint rest shape; a chain lies above its rest shape.
+
+    Args:
+        network: the network.
+        positions: deformed positions, (N, D).
+        reference: rest positions, (N, D); those of the network if ``None``.
+        strain: of each edge, (E,), as colour: blue for shortened, orange for stretched bonds; NaN is grey.
+        strain_label: label of the colour bar, with the unit.
+        scale: factor on the displacements, named in the legend where it is not one.
+        roles: node indices or mask by role.
+        ax: axes to draw on; a new figure if ``None``.
+        title: above the drawing.
+        width: of a new figure, in inches.
+
+    Raises:
+        ValueError: if an array does not fit the network; names it, its shape and the shape expected.
+    """
+    rest = places("reference", reference, network)
+    moved = rest + scale * (places("positions", positions, network) - rest)
+    strains = None if strain is None else per_edge("strain", strain, network)
+    colours = None if strains is None else ColourScale(strains, label=strain_label, signed=True)
+    nodes = role_nodes(roles, network)
+    styles = role_styles(nodes)
+    marks = {name: (nodes[name], styles[name]) for name in nodes}
+    gap = spacing(network)
+    lift = -0.8 * gap if network.dimension == 1 else 0.0
+    times = "" if scale == 1 else f" (×{scale:g})"
+    groups = [
+        panel.role_handles(marks, filled=True),
+        [
+            Line2D([], [], color=PALE, linewidth=1.0, label="at rest"),
+            Line2D([], [], color=EDGE, linewidth=1.6, label=f"deformed{times}"),
+        ],
+    ]
+    with style():
+        low, high = extent(
+            embed(moved), embed(rest, lift), bond_lines(network, moved)[0], bond_lines(network, rest, lift)[0]
+        )
+        shape = panel.shape_of(low, high)
+        beside = colours is not None and shape >= panel.FLAT
+        if ax is None:
+            height = (width - 0.15 - 0.6 * beside) * shape + panel.ROW * panel.rows(groups, width) + 0.2
+            height += 0.25 * (title is not None) + 0.4 * (colours is not None and not beside)
+            ax = panel.bare_axes(new_figure(width, height), 111, network.dimension)
+        sizes = Sizes.of(panel.frame(ax, low, high, margin=6.0) * gap, network.dimension == 3)
+        pale = np.tile(to_rgba(PALE), (network.n_edges, 1))
+        dots = 0.6 * sizes.node if network.dimension == 1 or network.n_edges == 0 else 0.0
+        thin = Sizes(dots, sizes.role, sizes.widest, sizes.line)
+        shadow = NetworkArtists(ax, network, rest, thin, colours=pale, lift=lift)
+        for artist in shadow.artists:
+            artist.set(zorder=0.5, color=PALE) if artist is not shadow.lines else artist.set(zorder=0.4)
+        NetworkArtists(
+            ax,
+            network,
+            moved,
+            Sizes(0.8 * sizes.node, sizes.role, sizes.widest, sizes.line),
+            widths=np.full(network.n_edges, np.clip(1.6 * sizes.line, 0.6, 2.0)),
+            colours=None if colours is None or strains is None else colours(strains),
+            faded=0.75 if colours is None else 0.45,
+            roles=marks,
+        )
+        if colours is not None:
+            panel.colour_bar(ax, colours, on_top=not beside)
+        panel.key_below(ax, groups, width)
+        if title is not None:
+            ax.set_title(title)
+        settle(ax.figure)
+    return ax.figure

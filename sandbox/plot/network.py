@@ -1,0 +1,213 @@
+"""Pictures of networks: values of nodes as colour, stiffnesses as line width, roles as marks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+
+from sandbox.physics.network import Network
+from sandbox.plot import panel
+from sandbox.plot.artists import NetworkArtists
+from sandbox.plot.checks import per_edge, per_node, places, role_nodes
+from sandbox.plot.geometry import Sizes, bond_lines, embed, extent, spacing
+from sandbox.plot.scales import ColourScale, WidthScale
+from sandbox.plot.style import COLUMN, PAGE, new_figure, role_styles, settle, style
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """A network at one moment.
+
+    Args:
+        state: value of each node, (N,), or ``None``.
+        stiffness: of each edge, (E,), or ``None``.
+        positions: of the nodes, (N, D); the reference ones if ``None``.
+    """
+
+    state: npt.ArrayLike | None = None
+    stiffness: npt.ArrayLike | None = None
+    positions: npt.ArrayLike | None = None
+
+
+def draw_network(
+    network: Network,
+    *,
+    state: npt.ArrayLike | None = None,
+    state_label: str = "pressure",
+    signed: bool = False,
+    stiffness: npt.ArrayLike | None = None,
+    stiffness_label: str = "stiffness",
+    roles: Mapping[str, npt.ArrayLike] | None = None,
+    positions: npt.ArrayLike | None = None,
+    ax: Any = None,
+    title: str | None = None,
+    width: float = COLUMN,
+) -> Figure:
+    """Draw a network in one, two or three dimensions.
+
+    Bonds across a periodic boundary are drawn as two half stubs. Nodes closer than the eye can part get no marks;
+    bonds then carry the colour of the state.
+
+    Args:
+        network: what to draw.
+        state: value of each node, (N,), shown as colour; NaN is grey.
+        state_label: label of the colour bar, with the unit.
+        signed: colour the state about zero with a diverging map.
+        stiffness: of each edge, (E,), shown as line width, proportional to its size; zero is a pale hairline,
+            negative ones are pink.
+        stiffness_label: label of the width legend, with the unit.
+        roles: node indices or mask by role ("input", "output", "ground", "clamped" have marks of their own).
+        positions: (N, D) if not the reference positions.
+        ax: axes to draw on (3D ones for a network in space); a new figure if ``None``.
+        title: above the drawing.
+        width: of a new figure, in inches.
+
+    Returns:
+        The figure, new or that of ``ax``.
+
+    Raises:
+        ValueError: if an array does not fit the network; names it, its shape and the shape expected.
+    """
+    shot = _Checked(network, Snapshot(state, stiffness, positions), "")
+    marks = _marks(roles, network)
+    scale = None if shot.state is None else ColourScale(shot.state, label=state_label, signed=signed)
+    with style():
+        low, high = extent(*shot.points(network))
+        groups = _key_groups(marks, scale, Sizes.of(20), [shot], stiffness_label)
+        if ax is None:
+            shape = panel.shape_of(low, high)
+            beside = scale is not None and shape >= panel.FLAT
+            height = (width - 0.15 - 0.55 * beside) * shape + panel.ROW * panel.rows(groups, width) + 0.2
+            height += 0.25 * (title is not None) + 0.4 * (scale is not None and not beside)
+            figure = new_figure(width, height)
+            ax = panel.bare_axes(figure, 111, network.dimension)
+        sizes = _draw(ax, network, shot, scale, marks, (low, high), [shot])
+        if scale is not None:
+            panel.colour_bar(ax, scale, on_top=panel.shape_of(low, high) < panel.FLAT)
+        panel.key_below(ax, _key_groups(marks, scale, sizes, [shot], stiffness_label), width)
+        if title is not None:
+            ax.set_title(title)
+        settle(ax.figure)
+    return ax.figure
+
+
+def before_after(
+    network: Network,
+    before: Snapshot | Mapping[str, Any],
+    after: Snapshot | Mapping[str, Any],
+    *,
+    state_label: str = "pressure",
+    signed: bool = False,
+    stiffness_label: str = "stiffness",
+    roles: Mapping[str, npt.ArrayLike] | None = None,
+    titles: tuple[str, str] = ("before", "after"),
+    width: float = PAGE,
+) -> Figure:
+    """Draw a network twice, side by side, with one scale of colour and one of width.
+
+    Args:
+        network: what to draw.
+        before, after: a `Snapshot`, or a mapping with any of its names: state, stiffness, positions.
+        state_label, signed, stiffness_label, roles, width: as in `draw_network`.
+        titles: above the two drawings.
+
+    Raises:
+        ValueError: if an array does not fit the network.
+    """
+    given = [s if isinstance(s, Snapshot) else Snapshot(**s) for s in (before, after)]
+    shots = [_Checked(network, s, f"{name}.") for s, name in zip(given, ("before", "after"), strict=True)]
+    marks = _marks(roles, network)
+    states = [s.state for s in shots if s.state is not None]
+    scale = ColourScale(*states, label=state_label, signed=signed) if states else None
+    with style():
+        bounds = extent(*(p for s in shots for p in s.points(network)))
+        groups = _key_groups(marks, scale, Sizes.of(20), shots, stiffness_label)
+        shape = panel.shape_of(*bounds)
+        flat = shape < panel.FLAT  # flat drawings go one above the other
+        if flat:
+            height = 2 * (width - 0.2) * shape + 0.7 + 0.4 * bool(states)
+        else:
+            height = (width - 0.3 - 0.6 * bool(states)) / 2 * shape + 0.45
+        figure = new_figure(width, height + panel.ROW * panel.rows([sum(groups, [])], width))
+        grid = figure.add_gridspec(*((2, 1) if flat else (1, 2)))
+        sizes = Sizes.of(20)
+        for number, (shot, title) in enumerate(zip(shots, titles, strict=True)):
+            ax = panel.bare_axes(figure, grid[number], network.dimension)
+            sizes = _draw(ax, network, shot, scale, marks, bounds, shots)
+            ax.set_title(title)
+            if scale is not None and number == (0 if flat else 1):
+                panel.colour_bar(ax, scale, on_top=flat)
+        groups = _key_groups(marks, scale, sizes, shots, stiffness_label)
+        panel.key_of_figure(figure, groups, width)
+        settle(figure)
+    return figure
+
+
+class _Checked:
+    """The arrays of a snapshot, checked against the network."""
+
+    def __init__(self, network: Network, shot: Snapshot, prefix: str) -> None:
+        self.state = None if shot.state is None else per_node(f"{prefix}state", shot.state, network)
+        self.stiffness = None if shot.stiffness is None else per_edge(f"{prefix}stiffness", shot.stiffness, network)
+        self.positions = places(f"{prefix}positions", shot.positions, network)
+
+    def points(self, network: Network) -> tuple[np.ndarray, np.ndarray]:
+        """All points that must be within the frame."""
+        return embed(self.positions), bond_lines(network, self.positions)[0]
+
+
+def _marks(roles: Mapping[str, npt.ArrayLike] | None, network: Network) -> dict[str, Any]:
+    nodes = role_nodes(roles, network)
+    styles = role_styles(nodes)
+    return {name: (nodes[name], styles[name]) for name in nodes}
+
+
+def _widths(shots: list[_Checked], sizes: Sizes) -> WidthScale | None:
+    """The width scale that all snapshots share."""
+    samples = [s.stiffness for s in shots if s.stiffness is not None and len(s.stiffness)]
+    return WidthScale.over(samples, sizes.widest) if samples else None
+
+
+def _draw(
+    ax: Any,
+    network: Network,
+    shot: _Checked,
+    scale: ColourScale | None,
+    marks: dict[str, Any],
+    bounds: tuple[np.ndarray, np.ndarray],
+    shots: list[_Checked],
+) -> Sizes:
+    """One drawing within bounds; gives the sizes it took."""
+    unit = panel.frame(ax, *bounds, margin=6.0)
+    sizes = Sizes.of(unit * spacing(network), network.dimension == 3)
+    widths = _widths(shots, sizes)
+    known = widths is not None and shot.stiffness is not None
+    artists = NetworkArtists(
+        ax,
+        network,
+        shot.positions,
+        sizes,
+        scale=scale,
+        widths=widths.widths(shot.stiffness) if known else None,
+        colours=widths.colours(shot.stiffness) if known else None,
+        roles=marks,
+    )
+    if shot.state is not None:
+        artists.paint(shot.state)
+    return sizes
+
+
+def _key_groups(
+    marks: dict[str, Any], scale: ColourScale | None, sizes: Sizes, shots: list[_Checked], stiffness_label: str
+) -> list[list[Any]]:
+    """The rows of the legend."""
+    first = panel.role_handles(marks, filled=scale is None)
+    if scale is not None and scale.missing:
+        first.append(panel.missing_handle())
+    widths = _widths(shots, sizes)
+    return [g for g in (first, [] if widths is None else panel.width_handles(widths, stiffness_label)) if g]
