@@ -1,0 +1,64 @@
+"""Matter that learns, on a bench you can touch.
+
+>>> import sandbox
+>>> run = sandbox.load("iris_flow").run()      # doctest: +SKIP
+>>> sandbox.open(run.folder)                   # doctest: +SKIP
+
+Names are imported when first used: ``import sandbox`` is instant and starts nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sandbox.apparatus import Apparatus as Apparatus
+    from sandbox.bench import Bench as Bench
+    from sandbox.bench import WhiteBox as WhiteBox
+    from sandbox.hookspecs import Register as Register
+    from sandbox.hookspecs import hookimpl as hookimpl
+    from sandbox.physics.boundary import Boundary as Boundary
+    from sandbox.physics.dynamics import simulate as simulate
+    from sandbox.physics.laws.law import EdgeLaw as EdgeLaw
+    from sandbox.physics.laws.law import NodeLaw as NodeLaw
+    from sandbox.physics.material import Material as Material
+    from sandbox.physics.network import Network as Network
+    from sandbox.plugins import use as use
+    from sandbox.results import open_run as open
+    from sandbox.run import load as load
+    from sandbox.terminals import Terminals as Terminals
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Apparatus": ("sandbox.apparatus", "Apparatus"),
+    "Bench": ("sandbox.bench", "Bench"),
+    "Boundary": ("sandbox.physics.boundary", "Boundary"),
+    "EdgeLaw": ("sandbox.physics.laws.law", "EdgeLaw"),
+    "Material": ("sandbox.physics.material", "Material"),
+    "Network": ("sandbox.physics.network", "Network"),
+    "NodeLaw": ("sandbox.physics.laws.law", "NodeLaw"),
+    "Register": ("sandbox.hookspecs", "Register"),
+    "Terminals": ("sandbox.terminals", "Terminals"),
+    "WhiteBox": ("sandbox.bench", "WhiteBox"),
+    "hookimpl": ("sandbox.hookspecs", "hookimpl"),
+    "load": ("sandbox.run", "load"),
+    "open": ("sandbox.results", "open_run"),
+    "simulate": ("sandbox.physics.dynamics", "simulate"),
+    "use": ("sandbox.plugins", "use"),
+}
+__all__ = ["__version__", *sorted(_HOMES)]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'sandbox' has no attribute {name!r}")
+    module, attribute = _HOMES[name]
+    value = getattr(import_module(module), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -99,8 +99,9 @@ def boundary_pairs(
 
     Each pair is two neighbouring nodes of the boundary that no edge joins (so that their distance is free to change),
     each held by at least D + 1 edges. The source is drawn at random; the target is the pair whose midpoint is farthest
-    from the source's. Neighbours are nodes that share an edge of the Delaunay triangulation no longer than ``reach``.
-    Source and target pairs as in Rocks et al., PNAS 114, 2520 (2017).
+    from the source's. Neighbours share an edge of the Delaunay triangulation and are no farther apart than ``reach``;
+    where too few do, any nodes within ``reach`` will do. Source and target pairs are those of Rocks et al., PNAS 114,
+    2520 (2017).
 
     Args:
         seed: of the draw of the source; the same seed gives the same pairs.
@@ -116,28 +117,35 @@ def boundary_pairs(
     boundary = network.nodes(group)
     if network.dimension == 1:
         raise NetworkError("a 1D network has no boundary pairs; choose the nodes by hand")
+    x = network.positions
     try:
-        simplices = Delaunay(network.positions).simplices
+        simplices = np.sort(Delaunay(x).simplices, axis=1)
     except (QhullError, ValueError) as error:
         raise NetworkError("boundary pairs need nodes that do not all lie in one line or plane") from error
-    rows, columns = np.triu_indices(network.dimension + 1, 1)
-    pairs = np.unique(np.sort(simplices[:, np.stack([rows, columns], axis=1)].reshape(-1, 2), axis=1), axis=0)
-    bonded = np.sort(network.edges, axis=1) @ [network.n_nodes, 1]
-    distance = np.linalg.norm(np.diff(network.positions[pairs], axis=1)[:, 0], axis=1)
-    good = np.isin(pairs, boundary).all(axis=1) & (network.degrees[pairs] > network.dimension).all(axis=1)
-    good &= ~np.isin(pairs @ [network.n_nodes, 1], bonded) & (distance <= reach * network.lengths().mean())
-    pairs = pairs[good]
-    middles = network.positions[pairs].mean(axis=1)
-    for source in np.random.default_rng(seed).permutation(len(pairs)):
-        apart = np.flatnonzero(~np.isin(pairs, pairs[source]).any(axis=1))
-        if len(apart):
-            target = apart[np.argmax(np.linalg.norm(middles[apart] - middles[source], axis=1))]
-            (a, b), (c, d) = pairs[source].tolist(), pairs[target].tolist()
-            return (a, b), (c, d)
+    i, j = np.triu_indices(len(boundary), 1)
+    pairs = np.sort(boundary[np.stack([i, j], axis=1)], axis=1)
+    near = np.linalg.norm(x[pairs[:, 0]] - x[pairs[:, 1]], axis=1) <= reach * network.lengths().mean()
+    joined = _among(pairs, np.sort(network.edges, axis=1), network.n_nodes)
+    good = near & ~joined & (network.degrees[pairs] > network.dimension).all(axis=1)
+    corners = np.stack(np.triu_indices(network.dimension + 1, 1), axis=1)
+    adjacent = _among(pairs, simplices[:, corners].reshape(-1, 2), network.n_nodes)
+    for choice in (pairs[good & adjacent], pairs[good]):
+        middles = x[choice].mean(axis=1)
+        for source in np.random.default_rng(seed).permutation(len(choice)):
+            apart = np.flatnonzero(~np.isin(choice, choice[source]).any(axis=1))
+            if len(apart):
+                target = apart[np.argmax(np.linalg.norm(middles[apart] - middles[source], axis=1))]
+                (a, b), (c, d) = choice[source].tolist(), choice[target].tolist()
+                return (a, b), (c, d)
     raise NetworkError(
-        f"group {group!r} ({len(boundary)} nodes) has too few pairs of neighbours that no edge joins: {len(pairs)}, "
+        f"group {group!r} ({len(boundary)} nodes) has too few pairs of near nodes that no edge joins: {good.sum()}, "
         f"where two without a common node are needed; raise reach above {reach}, or lower the coordination"
     )
+
+
+def _among(pairs: np.ndarray, others: np.ndarray, n: int) -> np.ndarray:
+    """Which rows of ``pairs`` (P, 2) are rows of ``others`` (Q, 2); nodes from 0 to n - 1, ascending in each row."""
+    return np.isin(pairs @ np.array([n, 1]), others.astype(np.int64) @ np.array([n, 1]))
 
 
 def _point(network: Network, name: str, value: npt.ArrayLike) -> np.ndarray:

@@ -39,7 +39,7 @@ class Network:
     groups: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        positions = np.ascontiguousarray(self.positions, dtype=np.float64)
+        positions = np.array(self.positions, dtype=np.float64, order="C")
         if positions.ndim != 2 or not 1 <= positions.shape[1] <= 3 or len(positions) == 0:
             raise NetworkError(
                 f"positions have shape {np.shape(self.positions)}; expected (N, D) with N >= 1 nodes in D = 1, 2 or 3"
@@ -58,7 +58,7 @@ class Network:
             e = int(outside[0])
             raise NetworkError(f"edge {e} joins nodes {tuple(edges[e].tolist())}, but nodes run from 0 to {n - 1}")
         loops = np.flatnonzero(edges[:, 0] == edges[:, 1])
-        shifts = np.zeros((len(edges), dim)) if self.shifts is None else np.asarray(self.shifts, dtype=np.float64)
+        shifts = np.zeros((len(edges), dim)) if self.shifts is None else np.array(self.shifts, dtype=np.float64)
         if shifts.shape != (len(edges), dim):
             raise NetworkError(f"shifts have shape {shifts.shape}; expected one per edge, {(len(edges), dim)}")
         if len(loops):
@@ -67,7 +67,7 @@ class Network:
         groups = {str(name): _indices(str(name), nodes, n) for name, nodes in self.groups.items()}
         set_ = object.__setattr__
         set_(self, "positions", positions)
-        set_(self, "edges", np.ascontiguousarray(edges, dtype=np.int32))
+        set_(self, "edges", np.array(edges, dtype=np.int32, order="C"))
         set_(self, "shifts", np.ascontiguousarray(shifts))
         set_(self, "cell", None if self.cell is None else np.asarray(self.cell, dtype=np.float64).reshape(dim, dim))
         set_(self, "groups", groups)
@@ -167,4 +167,4 @@ def _indices(name: str, nodes: Any, n: int) -> np.ndarray:
         raise NetworkError(f"group {name!r} must be node indices or a mask; got {array.dtype} of shape {array.shape}")
     if array.min() < 0 or array.max() >= n:
         raise NetworkError(f"group {name!r} names node {int(array.max())}, but nodes run from 0 to {n - 1}")
-    return array.astype(np.int64)
+    return array.astype(np.int64)  # a copy: the caller's array stays the caller's

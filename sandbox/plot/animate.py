@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.colors import to_rgb, to_rgba_array
 from PIL import Image
 
 from sandbox.physics.network import Network
-from sandbox.plot import panel
+from sandbox.plot import keys, layout
 from sandbox.plot.artists import NetworkArtists
 from sandbox.plot.checks import array_of, role_nodes
 from sandbox.plot.geometry import Sizes, bond_lines, embed, extent, spacing
 from sandbox.plot.scales import ColourScale
-from sandbox.plot.style import new_figure, role_styles, settle, style
+from sandbox.plot.style import EDGE, INK, MISSING, role_styles, style
 
 
 def animate(
@@ -69,9 +70,11 @@ def animate(
     styles = role_styles(nodes)
     marks = {name: (nodes[name], styles[name]) for name in nodes}
     scale = None if values is None else ColourScale(values, label=label, signed=signed)
-    film = _Film(network, motion, scale, marks, title, width, dpi)
     decimals = _decimals(clock)
-    frames = film.frames(motion, values, [f"{time_label} = {t:.{decimals}f}" for t in clock])
+    heading = "" if title is None else f"{title}\n"
+    clocks = [f"{heading}{time_label} = {t:.{decimals}f}" for t in clock]
+    film = _Film(network, motion, scale, marks, clocks[0], width, dpi)
+    frames = film.frames(motion, values, clocks)
     first = next(frames)
     hundredths = max(2, round(100 / fps))
     first.save(path, format="GIF", save_all=True, append_images=frames, duration=10 * hundredths, loop=0)
@@ -86,46 +89,37 @@ class _Film:
         motion: np.ndarray,
         scale: ColourScale | None,
         marks: dict[str, Any],
-        title: str | None,
+        clock: str,
         width: float,
         dpi: int,
     ) -> None:
-        low, high = _bounds(network, motion)
-        shape = panel.shape_of(low, high)
-        beside = scale is not None and shape >= panel.FLAT
-        groups = [panel.role_handles(marks, filled=scale is None)]
+        bounds = _bounds(network, motion)
+        groups = [keys.role_handles(marks, filled=scale is None)]
         if scale is not None and scale.missing:
-            groups.append([panel.missing_handle()])
+            groups[0].append(keys.missing_handle())
         with style():
-            height = (width - 0.15 - 0.6 * beside) * shape + panel.ROW * panel.rows(groups, width) + 0.4
-            height += 0.25 * (title is not None) + 0.4 * (scale is not None and not beside)
-            self.figure = new_figure(width, height)
+            self.figure, axes = layout.new_axes(width, network.dimension)
             self.figure.set_dpi(dpi)
-            self.ax = panel.bare_axes(self.figure, 111, network.dimension)
-            unit = panel.frame(self.ax, low, high, margin=6.0)
+            unit = layout.frame(axes[0], *bounds)
             sizes = Sizes.of(unit * spacing(network), network.dimension == 3)
-            self.artists = NetworkArtists(
-                self.ax, network, _filled(motion[0], network), sizes, scale=scale, roles=marks
-            )
+            first = _filled(motion[0], network)
+            self.artists = NetworkArtists(axes[0], network, first, sizes, scale=scale, roles=marks)
             if scale is not None:
-                panel.colour_bar(self.ax, scale, on_top=not beside)
-            panel.key_below(self.ax, groups, width)
-            self.figure.suptitle(title or " ", fontsize=9)
-            self.clock = self.figure.text(0.02, 0.99, "", va="top", fontsize=8)
+                keys.colour_bar(axes[0], scale, on_top=layout.is_flat(*bounds))
+            keys.key_below(axes[0], groups, width, centred=True)
+            self.clock = axes[0].set_title(clock, loc="left")
+            layout.arrange(self.figure, axes)
         self.network = network
         self.moving = [*self.artists.artists, self.clock]
         self.still = network.dimension < 3  # in space the projection is made by a full drawing
         for artist in self.moving:
             artist.set_animated(self.still)
-        settle(self.figure)
-        self.figure.canvas.draw()
-        self.figure.set_layout_engine("none")
-        self.palette: Image.Image | None = None
+        self.palette = _palette(scale, marks)
 
     def frames(self, motion: np.ndarray, values: np.ndarray | None, clocks: list[str]) -> Iterator[Image.Image]:
         """The pictures, in colours of one palette."""
         canvas: Any = self.figure.canvas
-        self.figure.canvas.draw()
+        canvas.draw()
         background = canvas.copy_from_bbox(self.figure.bbox)
         for index, clock in enumerate(clocks):
             self.artists.move(_filled(motion[index], self.network))
@@ -139,9 +133,25 @@ class _Film:
             else:
                 canvas.draw()
             picture = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())
-            if self.palette is None:  # the first frame holds the colour bar, hence all colours
-                self.palette = picture.quantize(256, method=Image.Quantize.MEDIANCUT)
             yield picture.quantize(palette=self.palette, dither=Image.Dither.NONE)
+
+
+def _palette(scale: ColourScale | None, marks: dict[str, Any]) -> Image.Image:
+    """The colours of all frames, as an image: white, greys, those of the scale and the roles, and their mixtures.
+
+    One palette for the whole film keeps white white and what stands still still.
+    """
+    greys = np.repeat(np.linspace(1, to_rgb(INK)[0], 24)[:, None], 3, axis=1)
+    roles = to_rgba_array([mark.colour for _, mark in marks.values()] or [EDGE])[:, :3]
+    parts = [greys, roles, (1 + roles) / 2, to_rgba_array([MISSING, EDGE])[:, :3]]
+    if scale is not None:
+        colours = scale.mappable.get_cmap()(np.linspace(0, 1, 80))[:, :3]
+        some = colours[::2]
+        parts += [colours, (1 + some) / 2, (some + np.array(to_rgb(INK))) / 2]
+    table = np.round(255 * np.concatenate(parts)).astype(np.uint8)[:256]
+    image = Image.new("P", (1, 1))
+    image.putpalette(table.tobytes())
+    return image
 
 
 def _filled(positions: np.ndarray, network: Network) -> np.ndarray:
@@ -152,8 +162,8 @@ def _filled(positions: np.ndarray, network: Network) -> np.ndarray:
 def _bounds(network: Network, motion: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Extent of all frames; stubs and arcs are looked up in a few of them."""
     some = motion[np.unique(np.linspace(0, len(motion) - 1, 12).round().astype(int))]
-    places = np.concatenate([embed(p) for p in (motion.min(axis=0), motion.max(axis=0))])
-    return extent(places, *(bond_lines(network, p)[0] for p in some))
+    corners = [np.fmin.reduce(motion, axis=0), np.fmax.reduce(motion, axis=0)]
+    return extent(*(embed(p) for p in corners), *(bond_lines(network, p)[0] for p in some))
 
 
 def _decimals(clock: np.ndarray) -> int:

@@ -10,10 +10,9 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 
-from sandbox.plot import panel
 from sandbox.plot.checks import array_of
-from sandbox.plot.style import CATEGORICAL, COLUMN, DASHES, INK, PAGE, new_figure, settle, style
-
+from sandbox.plot.keys import read_across
+from sandbox.plot.style import CATEGORICAL, COLUMN, DASHES, INK, PAGE, new_figure, style
 
 HANDLE = 0.42
 """Room for the line of a legend entry and the gap after it, in inches."""
@@ -50,9 +49,9 @@ def draw_curves(
         if ax is None:
             ax = new_figure(width, 0.68 * width).add_subplot()
         _plot(ax, across, curves, list(curves), log)
-        ax.set(xlabel=xlabel, ylabel=ylabel)
+        ax.set_xlabel(xlabel, fontsize=8)
+        ax.set_ylabel(ylabel, fontsize=8)
         _heading(ax, width, title)
-        settle(ax.figure)
     return ax.figure
 
 
@@ -99,11 +98,10 @@ def learning_curves(
                 axes[1].set_ylim(top=min(1.0 + 0.02 * (1 - finite.min()) + 1e-3, axes[1].get_ylim()[1]))
         if len(names) > 1:
             handles = {line.get_label(): line for axis in axes for line in axis.get_lines()}
-            layout = panel.read_across([handles[name] for name in names], width - 0.5, HANDLE)
+            layout = read_across([handles[name] for name in names], width - 0.5, HANDLE)
             figure.legend(**layout, loc="outside upper center", handlelength=2.2)
         if title is not None:
             figure.suptitle(title, fontsize=9)
-        settle(figure)
     return figure
 
 
@@ -134,7 +132,7 @@ def _plot(ax: Any, x: np.ndarray, curves: dict[str, np.ndarray], names: list[str
     ax.margins(x=0.02)
     ax.grid(True, which="major", linewidth=0.4, color="#e3e3e3")
     ax.set_axisbelow(True)
-    ax.tick_params(length=3, width=0.6, colors=INK)
+    ax.tick_params(length=3, width=0.6, colors=INK, labelsize=8)
 
 
 def _heading(ax: Any, width: float, title: str | None) -> None:
@@ -144,7 +142,7 @@ def _heading(ax: Any, width: float, title: str | None) -> None:
     formatter.set_locs(ax.get_yticks())
     up = 10.0 if formatter.get_offset() else 2.0
     if len(lines) > 1:
-        layout = panel.read_across(list(lines), width - 0.5, HANDLE)
+        layout = read_across(list(lines), width - 0.5, HANDLE)
         place = ax.transAxes + ScaledTranslation(0, up / 72, ax.figure.dpi_scale_trans)
         ax.legend(
             **layout,

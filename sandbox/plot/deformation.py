@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from sandbox.physics.network import Network
-from sandbox.plot import panel
+from sandbox.plot import keys, layout
 from sandbox.plot.artists import NetworkArtists
 from sandbox.plot.checks import per_edge, places, role_nodes
 from sandbox.plot.geometry import Sizes, bond_lines, embed, extent, spacing
 from sandbox.plot.scales import ColourScale
-from sandbox.plot.style import COLUMN, EDGE, PALE, new_figure, role_styles, settle, style
+from sandbox.plot.style import COLUMN, EDGE, PALE, role_styles, style
 
 
 def draw_deformation(
@@ -61,23 +61,20 @@ def draw_deformation(
     lift = -0.8 * gap if network.dimension == 1 else 0.0
     times = "" if scale == 1 else f" (×{scale:g})"
     groups = [
-        panel.role_handles(marks, filled=True),
+        keys.role_handles(marks, filled=True),
         [
             Line2D([], [], color=PALE, linewidth=1.0, label="at rest"),
             Line2D([], [], color=EDGE, linewidth=1.6, label=f"deformed{times}"),
         ],
     ]
     with style():
-        low, high = extent(
+        bounds = extent(
             embed(moved), embed(rest, lift), bond_lines(network, moved)[0], bond_lines(network, rest, lift)[0]
         )
-        shape = panel.shape_of(low, high)
-        beside = colours is not None and shape >= panel.FLAT
-        if ax is None:
-            height = (width - 0.15 - 0.6 * beside) * shape + panel.ROW * panel.rows(groups, width) + 0.2
-            height += 0.25 * (title is not None) + 0.4 * (colours is not None and not beside)
-            ax = panel.bare_axes(new_figure(width, height), 111, network.dimension)
-        sizes = Sizes.of(panel.frame(ax, low, high, margin=6.0) * gap, network.dimension == 3)
+        own = ax is None
+        figure, axes = layout.new_axes(width, network.dimension) if own else (ax.figure, [ax])
+        ax = axes[0]
+        sizes = Sizes.of(layout.frame(ax, *bounds) * gap, network.dimension == 3)
         pale = np.tile(to_rgba(PALE), (network.n_edges, 1))
         dots = 0.6 * sizes.node if network.dimension == 1 or network.n_edges == 0 else 0.0
         thin = Sizes(dots, sizes.role, sizes.widest, sizes.line)
@@ -95,9 +92,10 @@ def draw_deformation(
             roles=marks,
         )
         if colours is not None:
-            panel.colour_bar(ax, colours, on_top=not beside)
-        panel.key_below(ax, groups, width)
+            keys.colour_bar(ax, colours, on_top=layout.is_flat(*bounds))
+        keys.key_below(ax, groups, width if own else layout.inches(ax), centred=own)
         if title is not None:
             ax.set_title(title)
-        settle(ax.figure)
-    return ax.figure
+        if own:
+            layout.arrange(figure, axes)
+    return figure

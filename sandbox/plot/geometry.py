@@ -58,7 +58,8 @@ def spacing(network: Network) -> float:
     mean = size / max(network.n_nodes ** (1 / network.dimension) - 1, 1)
     lengths = network.lengths()
     lengths = lengths[lengths > 0]
-    return min([*([float(np.median(lengths))] if len(lengths) else []), *([mean] if mean > 0 else [])], default=1.0)
+    median = float(np.median(lengths)) if len(lengths) else mean
+    return min(median, mean) or max(median, mean) or 1.0
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Sizes:
         """Sizes that suit nodes this many points apart; lines in space (``solid``) hide each other and are finer."""
         node = 0.36 * gap
         return cls(
-            node=0.0 if node < 1.3 else min(node, 8.0),
+            node=0.0 if node < 1.8 else min(node, 8.0),
             role=float(np.clip(0.55 * gap, 3.6, 10.0)),
             widest=float(np.clip(0.24 * gap, 1.2, 5.0)) * (0.6 if solid else 1.0),
             line=float(np.clip(0.07 * gap, 0.35, 1.2)),

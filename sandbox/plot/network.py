@@ -11,12 +11,12 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from sandbox.physics.network import Network
-from sandbox.plot import panel
+from sandbox.plot import keys, layout
 from sandbox.plot.artists import NetworkArtists
 from sandbox.plot.checks import per_edge, per_node, places, role_nodes
 from sandbox.plot.geometry import Sizes, bond_lines, embed, extent, spacing
 from sandbox.plot.scales import ColourScale, WidthScale
-from sandbox.plot.style import COLUMN, PAGE, new_figure, role_styles, settle, style
+from sandbox.plot.style import COLUMN, PAGE, role_styles, style
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,23 +77,19 @@ def draw_network(
     marks = _marks(roles, network)
     scale = None if shot.state is None else ColourScale(shot.state, label=state_label, signed=signed)
     with style():
-        low, high = extent(*shot.points(network))
-        groups = _key_groups(marks, scale, Sizes.of(20), [shot], stiffness_label)
-        if ax is None:
-            shape = panel.shape_of(low, high)
-            beside = scale is not None and shape >= panel.FLAT
-            height = (width - 0.15 - 0.55 * beside) * shape + panel.ROW * panel.rows(groups, width) + 0.2
-            height += 0.25 * (title is not None) + 0.4 * (scale is not None and not beside)
-            figure = new_figure(width, height)
-            ax = panel.bare_axes(figure, 111, network.dimension)
-        sizes = _draw(ax, network, shot, scale, marks, (low, high), [shot])
+        bounds = extent(*shot.points(network))
+        own = ax is None
+        figure, axes = layout.new_axes(width, network.dimension) if own else (ax.figure, [ax])
+        room = width if own else layout.inches(ax)
+        sizes = _draw(axes[0], network, shot, scale, marks, bounds, [shot])
         if scale is not None:
-            panel.colour_bar(ax, scale, on_top=panel.shape_of(low, high) < panel.FLAT)
-        panel.key_below(ax, _key_groups(marks, scale, sizes, [shot], stiffness_label), width)
+            keys.colour_bar(axes[0], scale, on_top=layout.is_flat(*bounds))
+        keys.key_below(axes[0], _key_groups(marks, scale, sizes, [shot], stiffness_label), room, centred=own)
         if title is not None:
-            ax.set_title(title)
-        settle(ax.figure)
-    return ax.figure
+            axes[0].set_title(title)
+        if own:
+            layout.arrange(figure, axes)
+    return figure
 
 
 def before_after(
@@ -119,33 +115,31 @@ def before_after(
     Raises:
         ValueError: if an array does not fit the network.
     """
-    given = [s if isinstance(s, Snapshot) else Snapshot(**s) for s in (before, after)]
-    shots = [_Checked(network, s, f"{name}.") for s, name in zip(given, ("before", "after"), strict=True)]
+    shots = [_Checked(network, _snapshot(n, s), f"{n}.") for n, s in (("before", before), ("after", after))]
     marks = _marks(roles, network)
     states = [s.state for s in shots if s.state is not None]
     scale = ColourScale(*states, label=state_label, signed=signed) if states else None
     with style():
         bounds = extent(*(p for s in shots for p in s.points(network)))
-        groups = _key_groups(marks, scale, Sizes.of(20), shots, stiffness_label)
-        shape = panel.shape_of(*bounds)
-        flat = shape < panel.FLAT  # flat drawings go one above the other
-        if flat:
-            height = 2 * (width - 0.2) * shape + 0.7 + 0.4 * bool(states)
-        else:
-            height = (width - 0.3 - 0.6 * bool(states)) / 2 * shape + 0.45
-        figure = new_figure(width, height + panel.ROW * panel.rows([sum(groups, [])], width))
-        grid = figure.add_gridspec(*((2, 1) if flat else (1, 2)))
-        sizes = Sizes.of(20)
-        for number, (shot, title) in enumerate(zip(shots, titles, strict=True)):
-            ax = panel.bare_axes(figure, grid[number], network.dimension)
-            sizes = _draw(ax, network, shot, scale, marks, bounds, shots)
+        flat = layout.is_flat(*bounds)
+        figure, axes = layout.new_axes(width, network.dimension, 2, stacked=flat)
+        sizes = [_draw(ax, network, s, scale, marks, bounds, shots) for ax, s in zip(axes, shots, strict=True)]
+        for ax, title in zip(axes, titles, strict=True):
             ax.set_title(title)
-            if scale is not None and number == (0 if flat else 1):
-                panel.colour_bar(ax, scale, on_top=flat)
-        groups = _key_groups(marks, scale, sizes, shots, stiffness_label)
-        panel.key_of_figure(figure, groups, width)
-        settle(figure)
+        if scale is not None:
+            keys.colour_bar(axes[0] if flat else axes[1], scale, on_top=flat)
+        keys.key_below(axes[1], _key_groups(marks, scale, sizes[0], shots, stiffness_label), width, centred=True)
+        layout.arrange(figure, axes, stacked=flat)
     return figure
+
+
+def _snapshot(name: str, given: Snapshot | Mapping[str, Any]) -> Snapshot:
+    if isinstance(given, Snapshot):
+        return given
+    unknown = set(given) - {"state", "stiffness", "positions"}
+    if unknown:
+        raise ValueError(f"{name} has {', '.join(sorted(unknown))}; expected state, stiffness, positions")
+    return Snapshot(**given)
 
 
 class _Checked:
@@ -183,18 +177,17 @@ def _draw(
     shots: list[_Checked],
 ) -> Sizes:
     """One drawing within bounds; gives the sizes it took."""
-    unit = panel.frame(ax, *bounds, margin=6.0)
+    unit = layout.frame(ax, *bounds)
     sizes = Sizes.of(unit * spacing(network), network.dimension == 3)
     widths = _widths(shots, sizes)
-    known = widths is not None and shot.stiffness is not None
     artists = NetworkArtists(
         ax,
         network,
         shot.positions,
         sizes,
         scale=scale,
-        widths=widths.widths(shot.stiffness) if known else None,
-        colours=widths.colours(shot.stiffness) if known else None,
+        widths=None if widths is None or shot.stiffness is None else widths.widths(shot.stiffness),
+        colours=None if widths is None or shot.stiffness is None else widths.colours(shot.stiffness),
         roles=marks,
     )
     if shot.state is not None:
@@ -206,8 +199,8 @@ def _key_groups(
     marks: dict[str, Any], scale: ColourScale | None, sizes: Sizes, shots: list[_Checked], stiffness_label: str
 ) -> list[list[Any]]:
     """The rows of the legend."""
-    first = panel.role_handles(marks, filled=scale is None)
+    first = keys.role_handles(marks, filled=scale is None)
     if scale is not None and scale.missing:
-        first.append(panel.missing_handle())
+        first.append(keys.missing_handle())
     widths = _widths(shots, sizes)
-    return [g for g in (first, [] if widths is None else panel.width_handles(widths, stiffness_label)) if g]
+    return [g for g in (first, [] if widths is None else keys.width_handles(widths, stiffness_label)) if g]

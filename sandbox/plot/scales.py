@@ -89,7 +89,7 @@ class WidthScale:
             return [0.0]
         if self.most - self.least <= 1e-6 * self.most:
             return [self.most]
-        ticks = MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10]).tick_values(self.least, self.most)
+        ticks = np.asarray(MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10]).tick_values(self.least, self.most))
         ticks = ticks[(ticks >= self.least) & (ticks <= self.most) & (ticks > 0)]
         if len(ticks) < 2:
             return [self.least, self.most] if self.least > 0 else [self.most / 2, self.most]

@@ -43,7 +43,7 @@ DIVERGING: Colormap = LinearSegmentedColormap.from_list(
 )
 """Signed values only: blue below zero, orange above; zero is grey, not white, so that a line at zero is still seen."""
 
-RC: dict[str, Any] = {
+RC: Any = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "mathtext.fontset": "dejavusans",
@@ -112,19 +112,11 @@ class Picture(Figure):
         return buffer.getvalue(), {"width": round(120 * width), "height": round(120 * height)}
 
 
-def new_figure(width: float = COLUMN, height: float = 2.4) -> Picture:
-    """An empty figure of this size in inches on an Agg canvas. Call within ``style()``; ``settle`` it when it is made."""
-    figure = Picture(figsize=(width, height), layout="constrained")
+def new_figure(width: float = COLUMN, height: float = 2.4, layout: Any = "constrained") -> Picture:
+    """An empty figure of this size in inches on an Agg canvas. Call within ``style()``."""
+    figure = Picture(figsize=(width, height), layout=layout)
     FigureCanvasAgg(figure)
     return figure
-
-
-def settle(figure: Figure) -> None:
-    """Lay a new figure out until keys beside axes of fixed aspect have their room: one pass, at drawing, is too few."""
-    engine = figure.get_layout_engine()
-    if isinstance(figure, Picture) and engine is not None:
-        for _ in range(2):
-            engine.execute(figure)
 
 
 @dataclass(frozen=True)

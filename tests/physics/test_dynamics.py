@@ -278,19 +278,19 @@ class TestLangevin:
         )
         free = boundary.clamped.size - boundary.clamped.sum()
         late = len(run.steps) // 10
-        omega = normal_modes(material, boundary, masses=masses).frequencies
-        expected = {
-            "potential": temperature / 2 * free,
-            "kinetic": temperature / 2 * np.sum(1 - (omega * step) ** 2 / 4),
-        }
+        modes = normal_modes(material, boundary, masses=masses)
+        share = 1 - (modes.frequencies * step) ** 2 / 4
+        expected = {"potential": temperature / 2 * free, "kinetic": temperature / 2 * share.sum()}
+        assert share.min() < 0.9  # the time step is long, so that its effect is far beyond the statistical error
         for name, value in expected.items():
             samples = getattr(run, name)[late:].mean(axis=0)
             error = samples.std(ddof=1) / np.sqrt(len(samples))
             assert error < 0.005 * value
             assert abs(samples.mean() - value) < 4 * error, name
-        # Each node on its own, unequal masses: the same temperature to the order of the time step.
-        per_node = (masses[:, None] * run.velocities[late:] ** 2).mean(axis=(0, 1))[~boundary.clamped]
-        np.testing.assert_allclose(per_node / temperature, 1, atol=0.12)
+        # Each component on its own, with unequal masses; 64 samples of 200 correlation times: 1.3 % standard error.
+        each = (masses[:, None] * run.velocities[late:] ** 2).mean(axis=(0, 1)) / temperature
+        exact = np.einsum("a,anc->nc", share, modes.shapes**2) * masses[:, None]
+        np.testing.assert_allclose(each[~boundary.clamped], exact[~boundary.clamped], rtol=0, atol=0.05)
 
     def test_temperature_of_each_sample(self):
         network = square((4, 4), periodic=True)
@@ -553,10 +553,14 @@ class TestBitForBit:
 
 
 def digest() -> str:
-    material, boundary, options = everything("2D")
+    """Of a run large enough to keep many threads busy."""
+    material = springs(triangular((30, 30), periodic=True), disorder=0.5)
+    boundary = Boundary.free(1800, 2, 2)
     code = hashlib.sha256()
     for method in METHODS:
-        run = simulate(material, boundary, **options, steps=60, every=4, method=method)
+        run = simulate(
+            material, boundary, time_step=0.1, damping=0.1, temperature=0.01, steps=60, every=20, method=method
+        )
         for array in (run.positions, run.velocities, run.potential, run.kinetic):
             code.update(array.tobytes())
     return code.hexdigest()

@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from sandbox.errors import NetworkError
-from sandbox.physics.graphs import cubic, jittered_grid, packing, square, triangular
+from sandbox.physics.graphs import cubic, delaunay, jittered_grid, packing, square, triangular
 from sandbox.physics.groups import boundary_pairs, farthest_pair, inside_ball, inside_box, side, sides
 from sandbox.physics.network import Network
 
@@ -78,6 +78,16 @@ def test_boundary_pairs(dimension, seed):
     assert boundary_pairs(network, seed) == ((a, b), (c, d))
 
 
+def test_boundary_pairs_skip_a_node_where_all_neighbours_are_joined():
+    x = np.array([[np.cos(a), np.sin(a)] for a in np.arange(6) * np.pi / 3] + [[0.0, 0.0]])
+    wheel = delaunay(x).with_groups(boundary=np.arange(6))
+    (a, b), (c, d) = boundary_pairs(wheel, reach=1.9)
+    assert len({a, b, c, d}) == 4
+    assert np.linalg.norm(x[a] - x[b]) == pytest.approx(np.sqrt(3))  # past one node of the rim
+    with pytest.raises(NetworkError, match=r"raise reach above 1\.5"):
+        boundary_pairs(wheel, reach=1.5)
+
+
 def test_boundary_pairs_differ_between_seeds():
     network = packing(64, seed=0)
     assert len({boundary_pairs(network, seed) for seed in range(8)}) > 2
@@ -96,7 +106,7 @@ def test_boundary_pairs_differ_between_seeds():
         (lambda n: farthest_pair(n, [3]), "at least two"),
         (lambda n: farthest_pair(n, [3, 3]), "at least two"),
         (lambda n: boundary_pairs(n), "no group 'boundary'"),
-        (lambda n: boundary_pairs(n, group="left"), "too few pairs .*: 1, where two"),
+        (lambda n: boundary_pairs(n, group="left", reach=1.2), "too few pairs .*: 0, where two"),
         (lambda n: boundary_pairs(Network([[0.0], [1.0]], [[0, 1]], groups={"boundary": [0, 1]})), "1D"),
         (lambda n: boundary_pairs(Network(np.eye(2), [[0, 1]], groups={"boundary": [0, 1]})), "one line"),
     ],

@@ -1,0 +1,56 @@
+"""Flow networks: pressures at nodes, flows through edges; linear, power-law and diode conductors."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import Field, field_validator
+
+import sandbox
+from sandbox.parts import Looks, SystemPart
+from sandbox.physics.laws import CONDUCTANCE, DIODE, POWER_LAW
+from sandbox.physics.material import Material
+from sandbox.physics.network import Network
+from sandbox.spread import Spread, Values, draw
+
+
+class FlowNetwork(SystemPart):
+    """Nodes at pressures s, edges through which fluid or current flows; the adjustable stiffness is the conductance k.
+
+    Laws, with d the drop over an edge: ``linear``, flow = k d; ``power``, flow = k sign(d) |d|^n; ``diode``, flow =
+    k vt (exp(d/vt) - 1) + leak d. The minimum of the content (half the dissipation, for linear edges) is where flows
+    balance at every free node.
+    """
+
+    looks: ClassVar[Looks] = Looks(state="pressure", stiffness="conductance")
+
+    law: Literal["linear", "power", "diode"] = "linear"
+    conductance: Values = Spread(low=0.5, high=1.5)
+    minimum: float = Field(1e-3, ge=0, description="lowest conductance")
+    maximum: float = Field(float("inf"), gt=0, description="highest conductance")
+    exponent: float = Field(1 / 1.852, gt=0, description="n of the power law; Hazen-Williams pipes have 1/1.852")
+    rounding: float = Field(1e-8, gt=0, description="drop below which the power law is rounded off")
+    thermal_voltage: float = Field(0.1, gt=0, description="vt of the diode")
+    leak: float = Field(0.01, ge=0, description="linear conductance in parallel with the diode")
+
+    @field_validator("minimum")
+    @classmethod
+    def _finite(cls, value: float) -> float:
+        if not np.isfinite(value):
+            raise ValueError("must be finite")
+        return value
+
+    def build(self, network: Network, rng: np.random.Generator) -> Material:
+        k = np.clip(draw(self.conductance, network.n_edges, rng), self.minimum, self.maximum)
+        law, others = {
+            "linear": (CONDUCTANCE, {}),
+            "power": (POWER_LAW, {"n": self.exponent, "delta": self.rounding}),
+            "diode": (DIODE, {"vt": self.thermal_voltage, "leak": self.leak}),
+        }[self.law]
+        return Material(network, law, {"k": k, **others}, bounds=(self.minimum, self.maximum))
+
+
+@sandbox.hookimpl
+def register_systems(register: sandbox.Register) -> None:
+    register("flow_network", FlowNetwork)

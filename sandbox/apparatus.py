@@ -1,0 +1,250 @@
+"""The apparatus: a system with terminals, knobs and a homeostat, on which an experiment is made.
+
+This is the experimenter's side, which owns everything. A controller is handed a port onto it, see
+:mod:`sandbox.bench`.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from sandbox.errors import BoundaryError, SandboxError
+from sandbox.physics.boundary import Boundary
+from sandbox.physics.equilibrium import Equilibrium, NotConverged
+from sandbox.physics.knobs import Coupling, Knobs, balance
+from sandbox.physics.system import TOLERANCE, System
+from sandbox.terminals import Terminals
+
+Homeostat = Literal["ideal", "integral"]
+
+INTEGRAL_GAIN = 0.7
+"""Part of the drift that the integral homeostat takes back at a time. The response of a stiffness to its knob is
+1/(1 - rho) >= 1, rho < 1 measuring how near the joint energy is to losing convexity; the gain is halved when drift grows."""
+
+INTEGRAL_ROUNDS = 2000
+
+
+@dataclass
+class Meter:
+    """What an experiment has cost so far.
+
+    Attributes:
+        relaxations: of a sample's state (a batch of B counts B times).
+        iterations: evaluations of the forces in them.
+        seconds: spent relaxing.
+        unstable: clamped phases that met negative curvature: the joint energy of state and stiffness was not convex
+            there, and Lyapunov descent is no longer promised. Lower the compliance.
+        at_bounds: stiffnesses that sat at a bound after the last release.
+    """
+
+    relaxations: int = 0
+    iterations: int = 0
+    seconds: float = 0.0
+    unstable: int = 0
+    at_bounds: int = 0
+
+
+@dataclass(eq=False)
+class Apparatus:
+    """A system on the bench.
+
+    Args:
+        system: what relaxes.
+        inputs, outputs: its terminals.
+        surroundings: clamps and forces that are always there (a ground, a wall, a pin), a batch of one.
+        compliance: of every stiffness, (P,) or one for all; 0 for those that no controller may move.
+        coupling: of knobs and stiffnesses, ``"quadratic"`` or ``"log"``.
+        homeostat: ``"ideal"``, a servo of infinite gain; or ``"integral"``, which reads the stiffnesses and moves the
+            knobs against the drift, and uses nothing else.
+        tolerance: of every relaxation, see :meth:`sandbox.physics.system.System.relax`.
+        drift_tolerance: of the integral homeostat, relative to the largest stiffness.
+
+    Raises:
+        BoundaryError: for terminals or surroundings that do not fit the system.
+    """
+
+    system: System
+    inputs: Terminals
+    outputs: Terminals
+    surroundings: Boundary | None = None
+    compliance: npt.ArrayLike = 1.0
+    coupling: Coupling = "quadratic"
+    homeostat: Homeostat = "ideal"
+    tolerance: float = TOLERANCE
+    drift_tolerance: float = 1e-11
+    stiffness: np.ndarray = field(default=None)  # type: ignore[assignment]
+    knobs: np.ndarray = field(default=None)  # type: ignore[assignment]
+    meter: Meter = field(default_factory=Meter)
+
+    def __post_init__(self) -> None:
+        system = self.system
+        self.inputs.check(system, "input")
+        self.outputs.check(system, "output")
+        n, dim = system.network.n_nodes, system.components
+        if self.surroundings is None:
+            self.surroundings = Boundary.free(n, dim)
+        if (self.surroundings.n_nodes, self.surroundings.components) != (n, dim) or self.surroundings.batch != 1:
+            raise BoundaryError("the surroundings must be a batch of one on the same nodes as the system")
+        if self.homeostat not in ("ideal", "integral"):
+            raise SandboxError(f"there is no homeostat {self.homeostat!r}; choose 'ideal' or 'integral'")
+        self.stiffness = system.stiffness.copy() if self.stiffness is None else np.array(self.stiffness, dtype=float)
+        self.knobs = self.stiffness.copy() if self.knobs is None else np.array(self.knobs, dtype=float)
+        self.compliance = Knobs(self.knobs, np.asarray(self.compliance, dtype=float), self.coupling).compliance
+        self._inputs = np.zeros((1, len(self.inputs)))
+        self._targets = np.zeros((1, len(self.outputs)))
+        self._beta = 0.0
+        self._boundary: Boundary | None = None
+        self._settled: Equilibrium | None = None
+        self._state: np.ndarray | None = None
+
+    # What the experimenter does at the terminals.
+
+    def clamp(self, inputs: npt.ArrayLike) -> None:
+        """Set the inputs, (B, inputs) or (inputs,), of the B samples to come."""
+        self._inputs = _rows(inputs, len(self.inputs), "inputs")
+        if len(self._targets) != len(self._inputs):
+            self._targets = np.zeros((len(self._inputs), len(self.outputs)))
+            self._beta = 0.0
+        self._boundary = self._settled = None
+
+    def nudge(self, targets: npt.ArrayLike | None, beta: float) -> None:
+        """Attach springs of stiffness beta from the outputs to targets, (B, outputs) or (outputs,); 0 takes them off."""
+        if not np.isfinite(beta):
+            raise BoundaryError(f"the nudging strength must be finite; got {beta}")
+        batch = len(self._inputs)
+        if targets is None:
+            if beta != 0:
+                raise BoundaryError(f"nudging with beta = {beta} needs targets")
+            rows = np.zeros((batch, len(self.outputs)))
+        else:
+            rows = _rows(targets, len(self.outputs), "targets")
+        if len(rows) not in (1, batch):
+            raise BoundaryError(f"there are targets for {len(rows)} samples; {batch} are clamped")
+        self._targets = np.broadcast_to(rows, (batch, len(self.outputs)))
+        self._beta = float(beta)
+        self._boundary = self._settled = None
+
+    # Relaxations.
+
+    @property
+    def boundary(self) -> Boundary:
+        """What is imposed now: surroundings, inputs and nudges."""
+        if self._boundary is None:
+            base = self.surroundings
+            assert base is not None
+            batch = len(self._inputs)
+            if batch > 1:
+                base = replace(
+                    base,
+                    values=np.repeat(base.values, batch, axis=0),
+                    forces=np.repeat(base.forces, batch, axis=0),
+                    spring_targets=np.repeat(base.spring_targets, batch, axis=0),
+                    pair_targets=np.repeat(base.pair_targets, batch, axis=0),
+                )
+            driven = self.inputs.drive(self.system, base, self._inputs)
+            self._boundary = self.outputs.nudge(driven, self._targets, self._beta)
+        return self._boundary
+
+    def settle(self) -> Equilibrium:
+        """Relax the state at the present stiffnesses, unless it is at rest already."""
+        if self._settled is None:
+            self._settled = self._relax(None)
+        return self._settled
+
+    def hold(self) -> Equilibrium:
+        """Homeostatic phase: the state relaxes, the stiffnesses stay, and the knobs end where they hold them there."""
+        if self.homeostat == "ideal":
+            rest = self.settle()
+            self.knobs = balance(self.stiffness, rest.stiffness_force, np.asarray(self.compliance), self.coupling)
+            return rest
+        return self._hold_by_integral_control()
+
+    def release(self) -> Equilibrium:
+        """Clamped phase: the knobs stay; stiffnesses and state relax together, and the stiffnesses are the new ones."""
+        rest = self._relax(self._knobs())
+        self.stiffness = rest.stiffness.copy()
+        self._settled = rest
+        self.meter.unstable += int(rest.indefinite.any())
+        low, high = self.system.bounds
+        self.meter.at_bounds = int(((self.stiffness <= low) | (self.stiffness >= high)).sum())
+        return rest
+
+    def _hold_by_integral_control(self) -> Equilibrium:
+        """Move each knob by the drift it must cancel, using readings of the stiffnesses only.
+
+        A stiffness that its knob presses against a bound does not drift; its knob is left where it is.
+        """
+        wanted = self.stiffness.copy()
+        gain, last = INTEGRAL_GAIN, np.inf
+        for _ in range(INTEGRAL_ROUNDS):
+            rest = self._relax(self._knobs())
+            drift = rest.stiffness - wanted
+            size = float(np.abs(drift).max(initial=0.0))
+            if size <= self.drift_tolerance * float(np.abs(wanted).max(initial=0.0)):
+                self._settled = rest
+                return rest
+            if size > last:
+                gain /= 2
+            last = size
+            if self.coupling == "log":
+                self.knobs = self.knobs * (wanted / rest.stiffness) ** gain
+            else:
+                self.knobs = self.knobs - gain * drift
+        raise SandboxError(
+            f"the integral homeostat did not settle in {INTEGRAL_ROUNDS} rounds (drift {last:.2e}); "
+            "lower the compliance, or use homeostat = 'ideal'"
+        )
+
+    def _knobs(self) -> Knobs:
+        return Knobs(self.knobs, np.asarray(self.compliance), self.coupling)
+
+    def _relax(self, knobs: Knobs | None) -> Equilibrium:
+        boundary = self.boundary
+        warm = self._state if self._state is not None and self._state.shape == boundary.values.shape else None
+        began = time.perf_counter()
+        result = self.system.relax(
+            boundary, self.stiffness, knobs=knobs, start=warm, tolerance=self.tolerance, throw=False
+        )
+        if warm is not None and not result.converged.all():
+            # A warm start can lie on the wrong side of a fold; the rest state is the other thing to try.
+            result = self.system.relax(boundary, self.stiffness, knobs=knobs, tolerance=self.tolerance, throw=False)
+        self.meter.seconds += time.perf_counter() - began
+        self.meter.relaxations += len(result.status)
+        self.meter.iterations += int(result.iterations.sum())
+        if not result.converged.all():
+            raise NotConverged(result)
+        self._state = result.state
+        return result
+
+    # Readings.
+
+    def read(self) -> np.ndarray:
+        """Outputs, (B, outputs), at rest."""
+        return self.outputs.read(self.system, self.settle().state)
+
+    def write_stiffness(self, values: npt.ArrayLike) -> None:
+        """Put the stiffnesses, and the knobs, at values within the bounds: for controllers that compute their update."""
+        low, high = self.system.bounds
+        self.stiffness = np.clip(np.asarray(values, dtype=float), low, high)
+        self.knobs = self.stiffness.copy()
+        self._settled = None
+
+    def rest_readings(self) -> tuple[np.ndarray, np.ndarray]:
+        """Inputs and outputs, (inputs,) and (outputs,), at the rest state of the system, nothing imposed."""
+        rest = self.system.rest_state()[None]
+        return self.inputs.read(self.system, rest)[0], self.outputs.read(self.system, rest)[0]
+
+
+def _rows(values: npt.ArrayLike, width: int, what: str) -> np.ndarray:
+    rows = np.atleast_2d(np.asarray(values, dtype=float))
+    if rows.ndim != 2 or rows.shape[1] != width:
+        raise BoundaryError(f"{what} have shape {np.shape(values)}; expected ({width},) or (samples, {width})")
+    if not np.isfinite(rows).all():
+        sample, terminal = np.argwhere(~np.isfinite(rows))[0]
+        raise BoundaryError(f"{what} must be finite; sample {sample}, terminal {terminal} is {rows[sample, terminal]}")
+    return rows

@@ -1,0 +1,127 @@
+"""The bench: terminals, knobs and meters of one apparatus, and all that a controller can touch.
+
+The point of agnostic learning is that the controller is ignorant. :class:`Bench` makes it so: no energy, no internal
+state, no gradient, no network. A controller that does use more asks for a :class:`WhiteBox` by name, so that a reader
+of its code sees who is agnostic and who is not.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sandbox.apparatus import Apparatus
+    from sandbox.physics.boundary import Boundary
+    from sandbox.physics.equilibrium import Equilibrium
+    from sandbox.physics.system import System
+
+
+class Bench:
+    """The narrow port onto an apparatus.
+
+    ========================  ==================================================================
+    ``clamp(inputs)``         set the input terminals
+    ``nudge(targets, beta)``  attach springs of stiffness beta to the outputs
+    ``read()``                the output terminals, at rest
+    ``hold()``                homeostat: stiffnesses stay, knobs follow
+    ``release()``             knobs stay, stiffnesses and state relax
+    ``stiffness``             a reading
+    ``knobs``                 read and set
+    ``meter``                 what it has cost: relaxations, iterations, seconds
+    ========================  ==================================================================
+    """
+
+    __slots__ = ("_Bench__apparatus",)
+
+    def __init__(self, apparatus: Apparatus) -> None:
+        self.__apparatus = apparatus
+
+    def clamp(self, inputs: npt.ArrayLike) -> None:
+        """Set the inputs: (inputs,) for one sample, (B, inputs) for a batch that shares the stiffnesses."""
+        self.__apparatus.clamp(inputs)
+
+    def nudge(self, targets: npt.ArrayLike | None, beta: float) -> None:
+        """Attach a spring of stiffness beta (of any sign) from each output to its target; ``None, 0`` takes them off."""
+        self.__apparatus.nudge(targets, beta)
+
+    def read(self) -> np.ndarray:
+        """Outputs (B, outputs). If something was changed since the last rest, the state relaxes first."""
+        return self.__apparatus.read().copy()
+
+    def hold(self) -> None:
+        """Let the state relax while the knobs are adjusted so that every stiffness stays at its present value."""
+        self.__apparatus.hold()
+
+    def release(self) -> None:
+        """Freeze the knobs and let the stiffnesses and the state relax together."""
+        self.__apparatus.release()
+
+    @property
+    def stiffness(self) -> np.ndarray:
+        """A reading of the stiffnesses, (P,)."""
+        return self.__apparatus.stiffness.copy()
+
+    @property
+    def knobs(self) -> np.ndarray:
+        """The knobs, (P,), in the units of the stiffness."""
+        return self.__apparatus.knobs.copy()
+
+    @knobs.setter
+    def knobs(self, values: npt.ArrayLike) -> None:
+        self.__apparatus.knobs = np.broadcast_to(np.asarray(values, dtype=float), self.__apparatus.knobs.shape).copy()
+
+    @property
+    def meter(self) -> Mapping[str, float]:
+        """Costs so far: relaxations, iterations, seconds; and the counts of unstable phases and stiffnesses at bounds."""
+        return MappingProxyType(dict(vars(self.__apparatus.meter)))
+
+    def __repr__(self) -> str:
+        a = self.__apparatus
+        return f"{type(self).__name__}({len(a.inputs)} inputs, {len(a.outputs)} outputs, {len(a.stiffness)} knobs)"
+
+
+class WhiteBox(Bench):
+    """The wide port, for controllers that know the physics: everything the bench has, and what lies behind it.
+
+    No controller that is called agnostic uses it.
+    """
+
+    __slots__ = ("__open",)
+
+    def __init__(self, apparatus: Apparatus) -> None:
+        super().__init__(apparatus)
+        self.__open = apparatus
+
+    @property
+    def system(self) -> System:
+        return self.__open.system
+
+    @property
+    def boundary(self) -> Boundary:
+        return self.__open.boundary
+
+    @property
+    def compliance(self) -> np.ndarray:
+        """(P,) compliance of each stiffness, which serves as its learning rate."""
+        return np.asarray(self.__open.compliance).copy()
+
+    def settle(self) -> Equilibrium:
+        """The equilibrium at the present stiffnesses: state, energy and forces."""
+        return self.__open.settle()
+
+    def loss_gradient(self, targets: npt.ArrayLike) -> np.ndarray:
+        """Exact gradient (P,) of the mean over samples of 1/2 |output - target|^2, at the present boundary."""
+        a: Any = self.__open
+        rest = a.settle()
+        wanted = np.broadcast_to(np.atleast_2d(np.asarray(targets, dtype=float)), (len(rest.status), len(a.outputs)))
+        return a.system.sensitivity(rest, a.boundary, a.outputs.cost_gradient(a.system, rest.state, wanted))
+
+    def write_stiffness(self, values: npt.ArrayLike) -> None:
+        """Set the stiffnesses themselves, clipped to their bounds."""
+        self.__open.write_stiffness(values)

@@ -1,0 +1,208 @@
+"""From a scene to the things it names: network, system, boundary, apparatus, task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from sandbox.apparatus import Apparatus
+from sandbox.bench import Bench, WhiteBox
+from sandbox.errors import SandboxError, SceneError
+from sandbox.parts import Site, TaskPart
+from sandbox.physics import groups
+from sandbox.physics.boundary import Boundary
+from sandbox.physics.network import Network
+from sandbox.physics.system import System
+from sandbox.scene import Group, Nodes, Scene
+from sandbox.seeds import stream
+from sandbox.task import Task
+from sandbox.terminals import Terminals
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """Everything a scene builds, made on first use; each draws from its own random stream of the scene's seed."""
+
+    scene: Scene
+
+    @cached_property
+    def network(self) -> Network:
+        network = self.scene.network.build(stream(self.scene.seed, "network"))
+        return network.with_groups(**{name: select(network, name, g) for name, g in self.scene.groups.items()})
+
+    @cached_property
+    def system(self) -> System:
+        return self.scene.system.build(self.network, stream(self.scene.seed, "system"))
+
+    @cached_property
+    def boundary(self) -> Boundary:
+        """The scene's clamps and pushes, a batch of one."""
+        system = self.system
+        boundary = Boundary.free(system.network.n_nodes, system.components)
+        rest = system.rest_state()
+        for number, clamp in enumerate(self.scene.clamp):
+            with _at(f"clamp[{number}]"):
+                nodes = self.nodes(clamp.nodes)
+                which = list(range(system.components)) if clamp.components is None else clamp.components
+                if any(not 0 <= c < system.components for c in which):
+                    raise SandboxError(f"components {which}: the state has components 0 to {system.components - 1}")
+                values = rest[np.ix_(nodes, which)]
+                if clamp.displacement is not None:
+                    values = values + _components(clamp.displacement, len(which), "displacement")
+                elif clamp.value is not None:
+                    values = np.broadcast_to(_components(clamp.value, len(which), "value"), values.shape)
+                boundary = boundary.clamp(nodes, values, which)
+        for number, push in enumerate(self.scene.push):
+            with _at(f"push[{number}]"):
+                nodes = self.nodes(push.nodes)
+                force = _components(push.force, system.components, "force")
+                boundary = boundary.push(nodes, np.broadcast_to(force, (len(nodes), system.components)))
+        return boundary
+
+    @cached_property
+    def terminals(self) -> tuple[Terminals, Terminals]:
+        """Inputs and outputs of a learning scene."""
+        places, part = self.scene.terminals, self.scene.task
+        assert places is not None
+        assert part is not None
+        n_inputs, n_outputs = part.shape()
+        if places.pick == "boundary pairs":
+            with _at("terminals"):
+                source, target = groups.boundary_pairs(self.network, seed=_seed(self.scene.seed))
+            inputs, outputs = Terminals.across([source]), Terminals.across([target])
+        elif places.pick == "random":
+            n_nodes = self.network.n_nodes
+            if n_inputs + n_outputs > n_nodes:
+                raise SceneError(
+                    f"terminals: the task needs {n_inputs} inputs and {n_outputs} outputs, and the network has "
+                    f"{n_nodes} nodes; give it more nodes"
+                )
+            chosen = stream(self.scene.seed, "terminals").permutation(n_nodes)[: n_inputs + n_outputs]
+            inputs, outputs = Terminals.at(chosen[:n_inputs]), Terminals.at(chosen[n_inputs:])
+        else:
+            inputs, outputs = self._places(places.inputs, "inputs"), self._places(places.outputs, "outputs")
+        if places.input_kind == "force" and inputs.kind == "value":
+            inputs = Terminals.pushing(inputs.nodes, places.component)
+        for terminals, wanted, name in ((inputs, n_inputs, "inputs"), (outputs, n_outputs, "outputs")):
+            if len(terminals) != wanted:
+                raise SceneError(f"terminals.{name}: the task needs {wanted}, there are {len(terminals)}")
+        return inputs, outputs
+
+    def _places(self, given: object, name: str) -> Terminals:
+        assert self.scene.terminals is not None
+        with _at(f"terminals.{name}"):
+            if isinstance(given, list) and given and isinstance(given[0], tuple):
+                return Terminals.across(given)
+            return Terminals.at(self.nodes(given), self.scene.terminals.component)  # type: ignore[arg-type]
+
+    @cached_property
+    def apparatus(self) -> Apparatus:
+        settings = self.scene.bench
+        inputs, outputs = self.terminals
+        with _at("terminals"):
+            return Apparatus(
+                self.system,
+                inputs,
+                outputs,
+                surroundings=self.boundary,
+                compliance=settings.compliance,
+                coupling=settings.coupling,
+                homeostat=settings.homeostat,
+                tolerance=settings.tolerance,
+            )
+
+    @cached_property
+    def bench(self) -> Bench:
+        """The port that the scene's controller asks for."""
+        assert self.scene.controller is not None
+        return (WhiteBox if self.scene.controller.port == "white box" else Bench)(self.apparatus)
+
+    @cached_property
+    def task(self) -> Task:
+        part: TaskPart | None = self.scene.task
+        assert part is not None
+        rest_inputs, rest_outputs = self.apparatus.rest_readings()
+        with _at("task"):
+            return part.build(Site(rest_inputs, rest_outputs, stream(self.scene.seed, "task")))
+
+    @cached_property
+    def roles(self) -> dict[str, np.ndarray]:
+        """Nodes by role, for pictures."""
+        if self.scene.training is None:
+            held = np.flatnonzero(self.boundary.clamped.any(axis=1))
+            pushed = np.flatnonzero(self.boundary.forces[0].any(axis=1))
+            return {"clamped": held, "pushed": pushed}
+        inputs, outputs = self.terminals
+        constant = self.task.constant if inputs.kind != "pair" else np.zeros(len(inputs), dtype=bool)
+        roles = {"input": np.unique(inputs.nodes[~constant]), "output": outputs.all_nodes}
+        if constant.any():
+            roles["ground"] = inputs.nodes[constant]
+        return roles
+
+    def nodes(self, given: Nodes) -> np.ndarray:
+        """Node indices of a group's name or a list."""
+        if isinstance(given, str):
+            nodes = self.network.nodes(given)
+            if len(nodes) == 0:
+                raise SandboxError(f"the group {given!r} has no nodes in this network")
+            return nodes
+        nodes = np.asarray(given, dtype=int)
+        if nodes.size and (nodes.min() < 0 or nodes.max() >= self.network.n_nodes):
+            raise SandboxError(f"nodes {given} do not all exist; they run from 0 to {self.network.n_nodes - 1}")
+        return nodes
+
+    def check(self) -> None:
+        """Build everything, so that a mistake shows before anything is written."""
+        _ = self.system, self.boundary
+        if self.scene.training is not None:
+            _ = self.bench, self.task
+        if self.scene.dynamics is not None:
+            for number, strike in enumerate(self.scene.dynamics.strike):
+                with _at(f"dynamics.strike[{number}]"):
+                    self.nodes(strike.nodes)
+                    _components(strike.velocity, self.system.components, "velocity")
+            for number, shake in enumerate(self.scene.dynamics.shake):
+                with _at(f"dynamics.shake[{number}]"):
+                    self.nodes(shake.nodes)
+
+
+def select(network: Network, name: str, group: Group) -> np.ndarray:
+    """Nodes of a group described in a scene."""
+    with _at(f"groups.{name}"):
+        if group.nodes is not None:
+            return np.asarray(group.nodes, dtype=int)
+        if group.side is not None:
+            return groups.side(network, group.side)
+        if group.center is not None:
+            assert group.radius is not None
+            return groups.inside_ball(network, group.center, group.radius)
+        assert group.lower is not None
+        assert group.upper is not None
+        return groups.inside_box(network, group.lower, group.upper)
+
+
+def _components(given: float | list[float], count: int, what: str) -> np.ndarray:
+    array = np.asarray(given, dtype=float)
+    if array.ndim and array.shape != (count,):
+        raise SandboxError(f"{what} has {array.size} numbers; {count} components take {count}")
+    return np.broadcast_to(array, (count,))
+
+
+def _seed(seed: int) -> int:
+    return int(stream(seed, "terminals").integers(2**31))
+
+
+class _at:  # noqa: N801 (reads as a word where it is used)
+    """Put the scene key in front of an error that comes from building what it describes."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, SandboxError) and not isinstance(error, SceneError):
+            raise SceneError(f"{self.key}: {error}") from error

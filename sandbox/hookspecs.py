@@ -1,0 +1,68 @@
+"""The hooks through which plugins extend the sandbox. Since version 1, unless noted.
+
+A plugin is a module (or package) in the entry-point group ``sandbox`` that implements any of these with
+``@sandbox.hookimpl``. Registration hooks are called once, when plugins are discovered, in no particular order; each is
+handed a ``register`` callback, so that the host knows who registered what and refuses duplicates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    import typer
+
+    from sandbox.parts import Part
+
+PROJECT = "sandbox"
+VERSION = 1
+
+Register = Callable[[str, "type[Part]"], None]
+"""``register(name, part)``: the name that a scene gives as ``type``, and the part it stands for."""
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def register_graphs(register: Register) -> None:
+    """Register ways to make a network: subclasses of :class:`sandbox.parts.Graph`."""
+
+
+@hookspec
+def register_systems(register: Register) -> None:
+    """Register kinds of physical system: subclasses of :class:`sandbox.parts.SystemPart`."""
+
+
+@hookspec
+def register_tasks(register: Register) -> None:
+    """Register tasks: subclasses of :class:`sandbox.parts.TaskPart`."""
+
+
+@hookspec
+def register_controllers(register: Register) -> None:
+    """Register controllers: subclasses of :class:`sandbox.parts.Controller`."""
+
+
+@hookspec
+def register_commands(cli: typer.Typer) -> None:
+    """Add subcommands to the command ``sandbox``. Called when the command line starts."""
+
+
+@hookspec
+def run_started(scene: Mapping[str, Any], folder: Path) -> None:
+    """Called once the resolved scene is written and before anything is computed. Errors are reported and contained."""
+
+
+@hookspec
+def step_done(step: int, figures: Mapping[str, float]) -> None:
+    """Called after each epoch of learning (or recorded interval of dynamics) with its figures. Errors are contained."""
+
+
+@hookspec
+def run_ended(folder: Path, figures: Mapping[str, float]) -> None:
+    """Called when a run is complete on disk. Errors are reported and contained."""

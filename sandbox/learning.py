@@ -1,0 +1,91 @@
+"""A learner: a controller at work on a bench, epoch by epoch, and the record of how it fared."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from sandbox.build import Setup
+from sandbox.doing import epoch_order, places
+
+
+class Learner:
+    """Trains the apparatus of a setup.
+
+    Attributes:
+        epoch: epochs done.
+        history: figures at every evaluation.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+        self.epoch = 0
+        self.history: list[dict[str, float]] = []
+        self._before = setup.apparatus.stiffness.copy()
+        self._stiffness: list[np.ndarray] = []
+        self._state_before = self._sample_state()
+
+    def train_epoch(self) -> None:
+        """Every training sample (or batch of samples) once."""
+        training, controller = self.setup.scene.training, self.setup.scene.controller
+        assert training is not None
+        assert controller is not None
+        task, bench = self.setup.task, self.setup.bench
+        order = epoch_order(self.setup, self.epoch)
+        for first in range(0, len(order), training.batch):
+            samples = order[first : first + training.batch]
+            controller.step(bench, task.inputs[samples], task.targets[samples])
+        self.epoch += 1
+        if training.compliance_decay != 1:
+            self.setup.apparatus.compliance = np.asarray(self.setup.apparatus.compliance) * training.compliance_decay
+
+    def evaluate(self) -> dict[str, float]:
+        """Figures of the present stiffnesses on the training and test samples; the meter does not count it."""
+        task, apparatus = self.setup.task, self.setup.apparatus
+        meter = dict(vars(apparatus.meter))
+        figures: dict[str, float] = {"epoch": self.epoch}
+        for name, which in (("train", task.train), ("test", task.test)):
+            if len(which):
+                outputs = self._outputs(which)
+                figures |= {f"{name} {key}": value for key, value in task.figures(outputs, which).items()}
+        vars(apparatus.meter).update(meter)
+        figures["relaxations"] = meter["relaxations"]
+        self.history.append(figures)
+        self._stiffness.append(apparatus.stiffness.copy())
+        return figures
+
+    def _outputs(self, which: np.ndarray) -> np.ndarray:
+        apparatus = self.setup.apparatus
+        apparatus.clamp(self.setup.task.inputs[which])
+        apparatus.nudge(None, 0.0)
+        return apparatus.read()
+
+    def _sample_state(self) -> np.ndarray:
+        """(N, D), the state under the first training sample."""
+        apparatus, task = self.setup.apparatus, self.setup.task
+        meter = dict(vars(apparatus.meter))
+        apparatus.clamp(task.inputs[task.train[:1]])
+        apparatus.nudge(None, 0.0)
+        state = apparatus.settle().state[0]
+        vars(apparatus.meter).update(meter)
+        return state
+
+    def dataset(self) -> xr.Dataset:
+        """Everything recorded."""
+        setup, task = self.setup, self.setup.task
+        looks = setup.scene.system.looks
+        names = [n for n in self.history[-1] if n != "epoch"]
+        data = places(setup).assign_coords(
+            epoch=("epoch", [int(h["epoch"]) for h in self.history]), sample=("sample", np.arange(len(task.inputs)))
+        )
+        for name in names:
+            data[name.replace(" ", "_")] = (("epoch",), [h[name] for h in self.history])
+        data["stiffness"] = (("epoch", "edge"), np.array(self._stiffness), {"long_name": looks.stiffness})
+        data["state_before"] = (("node", "component"), self._state_before, {"long_name": f"{looks.state}, untrained"})
+        data["state_after"] = (("node", "component"), self._sample_state(), {"long_name": f"{looks.state}, trained"})
+        data["input"] = (("sample", "input_terminal"), task.inputs)
+        data["target"] = (("sample", "output_terminal"), task.targets)
+        everyone = np.arange(len(task.inputs))
+        data["output"] = (("sample", "output_terminal"), self._outputs(everyone), {"long_name": "output, trained"})
+        data["in_test"] = (("sample",), np.isin(everyone, task.test))
+        return data

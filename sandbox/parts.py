@@ -1,0 +1,96 @@
+"""Parts: what plugins add. Each is a pydantic model whose fields are its settings in a scene.
+
+The fields' names, types and descriptions are the scene's keys, their validation and their documentation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from sandbox.bench import Bench
+    from sandbox.physics.network import Network
+    from sandbox.physics.system import System
+    from sandbox.task import Task
+
+
+class Part(BaseModel):
+    """Base of everything a scene can name by ``type``. Unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Graph(Part):
+    """A way to make a network."""
+
+    def build(self, rng: np.random.Generator) -> Network:
+        """Make the network; every random draw comes from ``rng``."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Looks:
+    """How a system wants to be shown: names and units of what is drawn."""
+
+    state: str = "state"
+    stiffness: str = "stiffness"
+    moves: bool = False  # whether the state is positions, so that it is drawn as a deformation
+
+
+class SystemPart(Part):
+    """A kind of physical system, put on a network."""
+
+    looks: ClassVar[Looks] = Looks()
+
+    def build(self, network: Network, rng: np.random.Generator) -> System:
+        """Make the system; every random draw comes from ``rng``."""
+        raise NotImplementedError
+
+    def inertia(self) -> tuple[float, float] | None:
+        """Mass of every node and friction rate, for dynamics; ``None`` for a system without."""
+        return None
+
+
+class Controller(Part):
+    """What adjusts the stiffnesses, through a port of the bench.
+
+    Attributes:
+        port: ``"bench"``, or ``"white box"`` for controllers that are not agnostic and say so here.
+    """
+
+    port: ClassVar[Literal["bench", "white box"]] = "bench"
+
+    def step(self, bench: Bench, inputs: np.ndarray, targets: np.ndarray) -> None:
+        """One learning step on one sample, (inputs,) and (outputs,), or on a batch of them, (B, ...)."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Site:
+    """What a task may know of the place where it is set.
+
+    Attributes:
+        rest_inputs: (inputs,) readings of the input terminals when nothing is imposed; empty if the task chooses them.
+        rest_outputs: (outputs,) likewise.
+        rng: for splits and shuffles.
+    """
+
+    rest_inputs: np.ndarray
+    rest_outputs: np.ndarray
+    rng: np.random.Generator = field(repr=False)
+
+
+class TaskPart(Part):
+    """What is asked of the terminals."""
+
+    def shape(self) -> tuple[int, int]:
+        """How many inputs and outputs the task needs."""
+        raise NotImplementedError
+
+    def build(self, site: Site) -> Task:
+        """Encode the task on the terminals."""
+        raise NotImplementedError

@@ -1,0 +1,219 @@
+"""Finding plugins, keeping broken ones from breaking the rest, and looking up what they registered."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import lru_cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+import pluggy
+
+from sandbox import hookspecs
+from sandbox.errors import PluginError
+from sandbox.parts import Controller, Graph, Part, SystemPart, TaskPart
+
+GROUP = "sandbox"
+
+KINDS: dict[str, type[Part]] = {
+    "graph": Graph,
+    "system": SystemPart,
+    "task": TaskPart,
+    "controller": Controller,
+}
+_HOOKS = {f"register_{kind}s": kind for kind in KINDS}
+
+
+@dataclass
+class Plugin:
+    """A plugin that was found.
+
+    Attributes:
+        state: ``"loaded"``, ``"failed"`` (see ``error``) or ``"blocked"`` by the user.
+        hooks: names of the hooks it implements.
+        registered: ``kind name`` of what it registered.
+    """
+
+    name: str
+    package: str
+    version: str
+    state: Literal["loaded", "failed", "blocked"] = "loaded"
+    error: str = ""
+    hooks: list[str] = field(default_factory=list)
+    registered: list[str] = field(default_factory=list)
+
+
+class Parts(Mapping[str, type[Part]]):
+    """Registered parts of one kind by name; a missing name is an error that offers the nearest."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.origin: dict[str, str] = {}
+        self._parts: dict[str, type[Part]] = {}
+
+    def __getitem__(self, name: str) -> type[Part]:
+        if name not in self._parts:
+            near = get_close_matches(name, self._parts, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            known = ", ".join(sorted(self._parts)) or "none"
+            raise PluginError(f"there is no {self.kind} {name!r}; {hint}known: {known}")
+        return self._parts[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._parts))
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._parts
+
+    def add(self, name: str, part: Any, origin: str) -> None:
+        """Register a part.
+
+        Raises:
+            PluginError: if it is not a part of this kind, or the name is taken.
+        """
+        base = KINDS[self.kind]
+        if not (isinstance(part, type) and issubclass(part, base)):
+            raise PluginError(f"{self.kind} {name!r} must be a subclass of sandbox.parts.{base.__name__}; got {part!r}")
+        if not isinstance(name, str) or not name.isidentifier():
+            raise PluginError(f"{self.kind} {name!r}: a name is a plain word of letters, digits and underscores")
+        if name in self._parts and self._parts[name] is not part:
+            raise PluginError(f"the {self.kind} {name!r} is already registered by plugin {self.origin[name]!r}")
+        self._parts[name], self.origin[name] = part, origin
+
+    def remove(self, origin: str) -> None:
+        """Forget what a plugin registered."""
+        for name in [n for n, o in self.origin.items() if o == origin]:
+            del self._parts[name], self.origin[name]
+
+
+class Plugins:
+    """All plugins of a process."""
+
+    def __init__(self, blocked: Iterable[str] = ()) -> None:
+        self.manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self.manager.add_hookspecs(hookspecs)
+        self.found: list[Plugin] = []
+        self.parts = {kind: Parts(kind) for kind in KINDS}
+        blocked = set(blocked)
+        for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name):
+            self._load(entry, blocked)
+
+    def _load(self, entry: EntryPoint, blocked: set[str]) -> None:
+        package = entry.dist.name if entry.dist else "?"
+        plugin = Plugin(entry.name, package, entry.dist.version if entry.dist else "?")
+        self.found.append(plugin)
+        if entry.name in blocked:
+            plugin.state = "blocked"
+            return
+        try:
+            module = entry.load()
+        except Exception as error:  # whatever a stranger's module raises, the rest go on
+            plugin.state, plugin.error = "failed", f"cannot be imported: {type(error).__name__}: {error}"
+            return
+        self._adopt(plugin, module)
+
+    def _adopt(self, plugin: Plugin, module: Any) -> None:
+        """Register a module's hooks, in isolation: if any of it fails, none of it stays."""
+        try:
+            self.manager.register(module, name=plugin.name)
+            callers = self.manager.get_hookcallers(module) or []
+            plugin.hooks = sorted(c.name for c in callers)
+            unknown = [h for h in plugin.hooks if not hasattr(hookspecs, h)]
+            if unknown:
+                near = get_close_matches(unknown[0], dir(hookspecs), n=1)
+                raise PluginError(f"implements an unknown hook {unknown[0]!r}" + (f"; did you mean {near[0]!r}?" * bool(near)))
+            for caller in callers:
+                if caller.name in _HOOKS:
+                    self._register(plugin, module, caller)
+        except Exception as error:
+            plugin.state, plugin.error = "failed", f"{type(error).__name__}: {error}"
+            plugin.registered.clear()
+            for parts in self.parts.values():
+                parts.remove(plugin.name)
+            if self.manager.is_registered(module):
+                self.manager.unregister(module)
+
+    def _register(self, plugin: Plugin, module: Any, caller: pluggy.HookCaller) -> None:
+        parts = self.parts[_HOOKS[caller.name]]
+
+        def register(name: str, part: type[Part]) -> None:
+            parts.add(name, part, plugin.name)
+            plugin.registered.append(f"{parts.kind} {name}")
+
+        for implementation in caller.get_hookimpls():
+            if implementation.plugin is module:
+                implementation.function(register)
+
+    def use(self, source: str | Path | ModuleType) -> Plugin:
+        """Load a plugin from a Python file, or from a module at hand.
+
+        Raises:
+            PluginError: naming the plugin and what went wrong.
+        """
+        if isinstance(source, ModuleType):
+            module, plugin = source, Plugin(source.__name__, "module", "")
+        else:
+            path = Path(source).resolve()
+            plugin = Plugin(path.stem, str(source), "")
+            if not path.is_file():
+                raise PluginError(f"there is no plugin file {str(source)!r}")
+            module = _import_file(path)
+        known = next((p for p in self.found if p.name == plugin.name and p.state == "loaded"), None)
+        if known is not None:
+            if self.manager.get_plugin(known.name) is module:
+                return known
+            raise PluginError(f"a plugin named {plugin.name!r} is already loaded, from {known.package}")
+        self._adopt(plugin, module)
+        if plugin.state == "failed":
+            raise PluginError(f"plugin {plugin.name!r}: {plugin.error}")
+        self.found.append(plugin)
+        return plugin
+
+    def notify(self, hook: str, **arguments: Any) -> list[str]:
+        """Call an observers' hook on every plugin; errors are contained and returned as text."""
+        problems = []
+        for implementation in getattr(self.manager.hook, hook).get_hookimpls():
+            try:
+                implementation.function(**{name: arguments[name] for name in implementation.argnames})
+            except Exception as error:
+                problems.append(f"plugin {implementation.plugin_name!r}, {hook}: {type(error).__name__}: {error}")
+        return problems
+
+
+def _import_file(path: Path) -> ModuleType:
+    name = f"sandbox_file_{path.stem}"
+    if name in sys.modules and getattr(sys.modules[name], "__file__", None) == str(path):
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise PluginError(f"{str(path)!r} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise PluginError(f"plugin {path.name!r} cannot be imported: {type(error).__name__}: {error}") from error
+    return module
+
+
+@lru_cache(maxsize=1)
+def plugins() -> Plugins:
+    """The plugins of this process, discovered at the first call. ``SANDBOX_BLOCK`` names plugins to leave out."""
+    import os
+
+    return Plugins(filter(None, os.environ.get("SANDBOX_BLOCK", "").split(",")))
+
+
+def use(source: str | Path | ModuleType) -> Plugin:
+    """Load a plugin from a Python file or a module, for this process."""
+    return plugins().use(source)

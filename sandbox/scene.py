@@ -1,0 +1,351 @@
+"""Scenes: what to build, what to do with it, what to record; as data, validated before anything starts."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from sandbox.errors import PluginError, SceneError
+from sandbox.parts import Controller, Graph, Part, SystemPart, TaskPart
+from sandbox.plugins import plugins
+
+MAX_BYTES = 1_000_000
+
+Nodes = Annotated[str | list[int], Field(description="name of a group, or node indices")]
+
+
+class Section(BaseModel):
+    """A table of a scene; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Group(Section):
+    """A named set of nodes: given, on a side, inside a ball (disk) or inside a box."""
+
+    nodes: list[int] | None = None
+    side: Literal["left", "right", "bottom", "top", "back", "front"] | None = None
+    center: list[float] | None = None
+    radius: float | None = Field(None, gt=0)
+    lower: list[float] | None = None
+    upper: list[float] | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Group:
+        ways = (self.nodes is not None, self.side is not None, self.center is not None, self.lower is not None)
+        if sum(ways) != 1:
+            raise ValueError("give one of: nodes; side; center and radius; lower and upper")
+        if (self.center is None) != (self.radius is None) or (self.lower is None) != (self.upper is None):
+            raise ValueError("center goes with radius, and lower with upper")
+        return self
+
+
+class Clamp(Section):
+    """Hold nodes: at ``value``, or (for positions) at rest plus ``displacement``."""
+
+    nodes: Nodes
+    value: float | list[float] | None = None
+    displacement: list[float] | None = None
+    components: list[int] | None = Field(None, description="which components are held; all by default")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Clamp:
+        if self.value is not None and self.displacement is not None:
+            raise ValueError("give value or displacement, not both (neither: held at rest)")
+        return self
+
+
+class Push(Section):
+    """Push nodes by an external force, or inject a current."""
+
+    nodes: Nodes
+    force: float | list[float]
+
+
+class Strike(Section):
+    """Give nodes an initial velocity."""
+
+    nodes: Nodes
+    velocity: list[float]
+
+
+class Shake(Section):
+    """Move clamped nodes by ``amplitude*sin(2 pi frequency t + phase)`` along a direction."""
+
+    nodes: Nodes
+    amplitude: float
+    frequency: float
+    phase: float = 0.0
+    direction: list[float] | None = None
+
+
+class TerminalPlaces(Section):
+    """Where inputs and outputs are.
+
+    ``pick = "random"`` draws as many different nodes as the task needs; ``"boundary pairs"`` a source pair and the far
+    target pair of a packing. Otherwise give the nodes, or pairs of nodes.
+    """
+
+    pick: Literal["random", "boundary pairs"] | None = None
+    inputs: str | list[int] | list[tuple[int, int]] | None = None
+    outputs: str | list[int] | list[tuple[int, int]] | None = None
+    input_kind: Literal["value", "force"] = "value"
+    component: int = Field(0, ge=0, description="state component of node terminals")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> TerminalPlaces:
+        given = self.inputs is not None, self.outputs is not None
+        if self.pick is not None and any(given):
+            raise ValueError("give pick, or inputs and outputs, not both")
+        if self.pick is None and not all(given):
+            raise ValueError('give inputs and outputs, or pick = "random" or "boundary pairs"')
+        return self
+
+
+class BenchSettings(Section):
+    """Knobs and homeostat of the apparatus."""
+
+    compliance: float = Field(1.0, gt=0, description="of every stiffness; the learning rate is compliance*beta")
+    coupling: Literal["quadratic", "log"] = "quadratic"
+    homeostat: Literal["ideal", "integral"] = "ideal"
+    tolerance: float = Field(1e-10, gt=0, lt=1e-2, description="of every relaxation, relative to the forces at play")
+
+
+class Training(Section):
+    """How long to learn."""
+
+    epochs: int = Field(gt=0, le=10_000_000)
+    batch: int = Field(1, gt=0, description="samples per step, sharing the stiffnesses")
+    shuffle: bool = True
+    every: int = Field(1, gt=0, description="epochs between evaluations")
+    stop_loss: float | None = Field(None, gt=0, description="stop once the training loss is below")
+    compliance_decay: float = Field(1.0, gt=0, le=1, description="factor on the compliance after each epoch")
+
+
+class Relax(Section):
+    """Statics: relax once."""
+
+    tolerance: float = Field(1e-10, gt=0, lt=1e-2)
+    method: str = "auto"
+    max_iterations: int = Field(500, gt=0)
+
+
+class Dynamics(Section):
+    """Motion in time; mass and damping are the system's."""
+
+    time_step: float = Field(gt=0)
+    steps: int = Field(gt=0, le=1_000_000_000)
+    every: int = Field(1, gt=0, description="steps between recorded times")
+    temperature: float = Field(0.0, ge=0)
+    strike: list[Strike] = []
+    shake: list[Shake] = []
+
+
+class Scene(Section):
+    """An experiment."""
+
+    name: str = "scene"
+    title: str = ""
+    description: str = ""
+    seed: int = Field(0, ge=0, lt=2**63)
+    network: Graph
+    system: SystemPart
+    groups: dict[str, Group] = {}
+    clamp: list[Clamp] = []
+    push: list[Push] = []
+    terminals: TerminalPlaces | None = None
+    bench: BenchSettings = BenchSettings()
+    task: TaskPart | None = None
+    controller: Controller | None = None
+    training: Training | None = None
+    relax: Relax | None = None
+    dynamics: Dynamics | None = None
+
+    @model_validator(mode="after")
+    def _one_thing_to_do(self) -> Scene:
+        doing = [n for n in ("training", "relax", "dynamics") if getattr(self, n) is not None]
+        if len(doing) != 1:
+            found = " and ".join(doing) or "none of them"
+            raise ValueError(f"a scene has one of the tables training, relax or dynamics; this has {found}")
+        if self.training is not None:
+            missing = [n for n in ("task", "controller", "terminals") if getattr(self, n) is None]
+            if missing:
+                raise ValueError(f"a scene with training needs the table {missing[0]} too")
+        if self.dynamics is not None and self.system.inertia() is None:
+            raise ValueError("this kind of system has no masses, so it has no dynamics; use relax")
+        return self
+
+    def resolved(self) -> dict[str, Any]:
+        """Everything the scene says, defaults filled in, as data that can be written as TOML and loaded again."""
+        data = self.model_dump(mode="python", serialize_as_any=True)
+        for key, kind in _PARTS.items():
+            part = getattr(self, key)
+            if part is not None:
+                data[key] = {"type": _name_of(kind, part), **data[key]}
+        return _without_none(data)
+
+
+_PARTS = {"network": "graph", "system": "system", "task": "task", "controller": "controller"}
+
+
+def _name_of(kind: str, part: Part) -> str:
+    return next(name for name, cls in plugins().parts[kind].items() if cls is type(part))
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {k: _without_none(v) for k, v in value.items() if v is not None}
+    if isinstance(value, (list, tuple)):
+        return [_without_none(v) for v in value]
+    return value
+
+
+# Reading.
+
+
+def folder() -> Path:
+    """Where the scenes that come with the sandbox are."""
+    here = Path(__file__).resolve().parent
+    return here / "scenes" if (here / "scenes").is_dir() else here.parent / "scenes"
+
+
+def names() -> list[str]:
+    """Names of the scenes that come with the sandbox."""
+    return sorted(p.stem for p in folder().glob("*.toml"))
+
+
+def find(name: str | Path) -> Path:
+    """The file of a scene, given its path or the name of one that comes with the sandbox.
+
+    Raises:
+        SceneError: if there is none; names the nearest.
+    """
+    text = str(name)
+    if text.endswith(".toml") or "/" in text:
+        path = Path(text)
+        if not path.is_file():
+            raise SceneError(f"there is no scene file {text!r}")
+        return path
+    if text in names():
+        return folder() / f"{text}.toml"
+    near = get_close_matches(text, names(), n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise SceneError(f"there is no scene {text!r}; {hint}scenes: {', '.join(names())}; or give the path of a .toml file")
+
+
+def read(name: str | Path, changes: Iterable[str] = (), seed: int | None = None) -> Scene:
+    """Read and validate a scene.
+
+    Args:
+        name: a path, or the name of a scene that comes with the sandbox.
+        changes: ``"key=value"`` with a dotted key and a TOML value, for example ``"controller.beta=0.1"``.
+        seed: in place of the scene's.
+
+    Raises:
+        SceneError: every mistake, with its key and the nearest valid name.
+    """
+    path = find(name)
+    if path.stat().st_size > MAX_BYTES:
+        raise SceneError(f"{path.name}: a scene is a text of at most {MAX_BYTES} bytes")
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise SceneError(f"{path.name} is not valid TOML: {error}") from None
+    data.setdefault("name", path.stem)
+    for change in changes:
+        _apply(data, change)
+    if seed is not None:
+        data["seed"] = seed
+    return validate(data, path.name)
+
+
+def _apply(data: dict[str, Any], change: str) -> None:
+    key, separator, text = change.partition("=")
+    keys = [k.strip() for k in key.split(".")]
+    if not separator or not all(keys):
+        raise SceneError(f"--set takes key=value, for example controller.beta=0.1; got {change!r}")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    table: Any = data
+    for step in keys[:-1]:
+        table = table.setdefault(step, {})
+        if not isinstance(table, dict):
+            raise SceneError(f"--set {change}: {step!r} is not a table")
+    table[keys[-1]] = value
+
+
+def validate(data: Mapping[str, Any], source: str = "scene") -> Scene:
+    """Make a scene from data.
+
+    Raises:
+        SceneError: every mistake, with its key and the nearest valid name.
+    """
+    data = dict(data)
+    problems: list[str] = []
+    for key, kind in _PARTS.items():
+        if key in data:
+            data[key] = _part(key, kind, data[key], problems)
+    broken = {key for key in _PARTS if key in data and data[key] is None}
+    try:
+        scene = Scene.model_validate({k: v for k, v in data.items() if k not in broken})
+    except ValidationError as error:
+        problems += [line for line in _explain(error, Scene) if line.partition(":")[0] not in broken]
+        scene = None
+    if problems or scene is None:
+        raise SceneError("\n".join([f"{source}: {len(problems)} mistake(s)", *(f"  {p}" for p in problems)]))
+    return scene
+
+
+def _part(key: str, kind: str, value: Any, problems: list[str]) -> Part | None:
+    known = plugins().parts[kind]
+    if not isinstance(value, Mapping) or not isinstance(value.get("type"), str):
+        problems.append(f'{key}: a table with type = "..." is needed; known types: {", ".join(known)}')
+        return None
+    try:
+        cls = known[value["type"]]
+        return cls.model_validate({k: v for k, v in value.items() if k != "type"})
+    except PluginError as error:
+        problems.append(f"{key}.type: {error}")
+    except ValidationError as error:
+        problems += [f"{key}.{line}" for line in _explain(error, cls)]
+    return None
+
+
+def _explain(error: ValidationError, model: type[BaseModel]) -> list[str]:
+    """A line for each mistake: key path, what was wrong, the nearest valid name."""
+    lines: dict[str, None] = {}
+    for item in error.errors(include_url=False):
+        path = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in item["loc"]).lstrip(".")
+        message = item["msg"].removeprefix("Value error, ")
+        given = item.get("input")
+        if item["type"] == "extra_forbidden":
+            valid = _fields_at(model, item["loc"][:-1])
+            near = get_close_matches(str(item["loc"][-1]), valid, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            message = f"there is no such key; {hint}valid keys: {', '.join(valid)}"
+        elif item["type"] == "missing":
+            message = "is missing"
+        elif isinstance(given, (str, int, float, bool, list)):
+            message += f"; got {str(given)[:60]!r}"
+        lines[f"{path}: {message}" if path else message] = None
+    return list(lines)
+
+
+def _fields_at(model: Any, location: tuple[int | str, ...]) -> list[str]:
+    """Names of the keys valid at a place in a model; of the model itself where the place cannot be followed."""
+    for step in location:
+        if isinstance(step, int) or not hasattr(model, "model_fields") or step not in model.model_fields:
+            continue
+        annotation = model.model_fields[step].annotation
+        candidates = [annotation, *getattr(annotation, "__args__", ())]
+        for candidate in list(candidates):
+            candidates += getattr(candidate, "__args__", ())
+        model = next((c for c in candidates if hasattr(c, "model_fields")), model)
+    return sorted(getattr(model, "model_fields", {}))

@@ -1,0 +1,128 @@
+"""Terminals: the places at which the outside world meets a system.
+
+A set of input terminals turns numbers into clamps or forces; a set of output terminals reads numbers from states and
+takes the nudging springs. A terminal is one component of one node, or a pair of nodes (their distance, or the
+difference of their values).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from sandbox.errors import BoundaryError
+from sandbox.physics.boundary import Boundary
+from sandbox.physics.system import System
+
+Kind = Literal["value", "force", "pair"]
+
+
+@dataclass(frozen=True, eq=False)
+class Terminals:
+    """n terminals of one kind.
+
+    Attributes:
+        nodes: (n,) node indices, or (n, 2) for pairs.
+        kind: ``"value"`` clamps a node component (or reads it); ``"force"`` pushes it (injects a current);
+            ``"pair"`` sets (or reads) the distance of two nodes or the difference of their values.
+        component: which state component; of no meaning for pairs.
+    """
+
+    nodes: np.ndarray
+    kind: Kind = "value"
+    component: int = 0
+
+    @classmethod
+    def at(cls, nodes: npt.ArrayLike, component: int = 0) -> Terminals:
+        """Node components whose value is clamped or read."""
+        return cls(np.asarray(nodes, dtype=int).reshape(-1), "value", component)
+
+    @classmethod
+    def pushing(cls, nodes: npt.ArrayLike, component: int = 0) -> Terminals:
+        """Node components on which the input is an external force or an injected current."""
+        return cls(np.asarray(nodes, dtype=int).reshape(-1), "force", component)
+
+    @classmethod
+    def across(cls, pairs: npt.ArrayLike) -> Terminals:
+        """Pairs of nodes."""
+        return cls(np.asarray(pairs, dtype=int).reshape(-1, 2), "pair")
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    @property
+    def all_nodes(self) -> np.ndarray:
+        """Every node that is part of a terminal."""
+        return np.unique(self.nodes)
+
+    def check(self, system: System, role: str) -> None:
+        """See that the terminals exist.
+
+        Raises:
+            BoundaryError: naming the terminal.
+        """
+        n = system.network.n_nodes
+        for number, node in enumerate(self.nodes.reshape(len(self), -1)):
+            if node.min() < 0 or node.max() >= n:
+                raise BoundaryError(f"{role} terminal {number} is at node {node.tolist()}; nodes run from 0 to {n - 1}")
+        if self.kind == "pair" and len(self) and (self.nodes[:, 0] == self.nodes[:, 1]).any():
+            raise BoundaryError(f"an {role} pair joins a node to itself: {self.nodes.tolist()}")
+        if len(np.unique(self.nodes, axis=0)) < len(self):
+            raise BoundaryError(f"two {role} terminals are at the same place: {self.nodes.tolist()}")
+        if not 0 <= self.component < system.components:
+            raise BoundaryError(f"{role} terminals ask for component {self.component} of {system.components}")
+
+    def drive(self, system: System, boundary: Boundary, values: np.ndarray) -> Boundary:
+        """Impose input values (B, n) on a boundary.
+
+        A pair is set by clamping both nodes, symmetrically about the middle of their rest positions and along the
+        line between them; in the plane that fixes the distance and removes the rigid motions, and nothing else.
+        """
+        if self.kind == "value":
+            return boundary.clamp(self.nodes, values, [self.component])
+        if self.kind == "force":
+            return boundary.push(self.nodes, values, [self.component])
+        low, high = self.pair_places(system, values)
+        return boundary.clamp(self.nodes[:, 0], low).clamp(self.nodes[:, 1], high)
+
+    def pair_places(self, system: System, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """States (B, n, D), (B, n, D) of the two ends of every pair at which the pair reads ``values`` (B, n)."""
+        rest = system.rest_state()
+        a, b = rest[self.nodes[:, 0]], rest[self.nodes[:, 1]]
+        length = np.linalg.norm(b - a, axis=1, keepdims=True)
+        if system.components == 1 or not length.all():
+            return np.zeros((*values.shape, system.components)), values[..., None] + 0 * a
+        middle, direction = (a + b) / 2, (b - a) / length
+        half = values[..., None] * direction / 2
+        return middle - half, middle + half
+
+    def nudge(self, boundary: Boundary, targets: np.ndarray, beta: float) -> Boundary:
+        """Attach a spring of stiffness beta from every terminal to its target (B, n)."""
+        if self.kind == "pair":
+            return boundary.pair_spring(self.nodes, targets, beta)
+        return boundary.spring(self.nodes, targets, beta, [self.component])
+
+    def read(self, system: System, state: np.ndarray) -> np.ndarray:
+        """Readings (B, n) at states (B, N, D)."""
+        if self.kind == "pair":
+            return system.measure_pairs(state, self.nodes)
+        return state[:, self.nodes, self.component]
+
+    def cost_gradient(self, system: System, state: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """dC/ds, (B, N, D), of the cost C = 1/2 |reading - target|^2 at states (B, N, D)."""
+        error = self.read(system, state) - targets
+        gradient = np.zeros_like(state)
+        if self.kind != "pair":
+            gradient[:, self.nodes, self.component] = error
+            return gradient
+        difference = state[:, self.nodes[:, 1]] - state[:, self.nodes[:, 0]]
+        if system.components == 1:
+            direction = np.ones_like(difference)
+        else:
+            direction = difference / np.linalg.norm(difference, axis=-1, keepdims=True)
+        np.add.at(gradient, (slice(None), self.nodes[:, 0]), -error[..., None] * direction)
+        np.add.at(gradient, (slice(None), self.nodes[:, 1]), error[..., None] * direction)
+        return gradient
