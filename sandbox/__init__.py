@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sandbox.physics.material import Material as Material
     from sandbox.physics.network import Network as Network
     from sandbox.plugins import use as use
-    from sandbox.results import open_run as open
+    from sandbox.results import open_run as open  # noqa: F401
     from sandbox.run import load as load
     from sandbox.terminals import Terminals as Terminals
 
@@ -48,7 +48,7 @@ _HOMES = {
     "simulate": ("sandbox.physics.dynamics", "simulate"),
     "use": ("sandbox.plugins", "use"),
 }
-__all__ = ["__version__", *sorted(_HOMES)]
+__all__ = ["__version__", *sorted(_HOMES)]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:

@@ -24,7 +24,8 @@ Homeostat = Literal["ideal", "integral"]
 
 INTEGRAL_GAIN = 0.7
 """Part of the drift that the integral homeostat takes back at a time. The response of a stiffness to its knob is
-1/(1 - rho) >= 1, rho < 1 measuring how near the joint energy is to losing convexity; the gain is halved when drift grows."""
+1/(1 - rho) >= 1, rho < 1 measuring how near the joint energy is to losing convexity; when drift grows the gain is
+halved."""
 
 INTEGRAL_ROUNDS = 2000
 
@@ -113,7 +114,7 @@ class Apparatus:
         self._boundary = self._settled = None
 
     def nudge(self, targets: npt.ArrayLike | None, beta: float) -> None:
-        """Attach springs of stiffness beta from the outputs to targets, (B, outputs) or (outputs,); 0 takes them off."""
+        """Attach springs of stiffness beta from outputs to targets, (B, outputs) or (outputs,); 0 takes them off."""
         if not np.isfinite(beta):
             raise BoundaryError(f"the nudging strength must be finite; got {beta}")
         batch = len(self._inputs)
@@ -228,7 +229,7 @@ class Apparatus:
         return self.outputs.read(self.system, self.settle().state)
 
     def write_stiffness(self, values: npt.ArrayLike) -> None:
-        """Put the stiffnesses, and the knobs, at values within the bounds: for controllers that compute their update."""
+        """Put stiffnesses and knobs at values within the bounds: for controllers that compute their update."""
         low, high = self.system.bounds
         self.stiffness = np.clip(np.asarray(values, dtype=float), low, high)
         self.knobs = self.stiffness.copy()

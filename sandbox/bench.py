@@ -37,7 +37,7 @@ class Bench:
     ========================  ==================================================================
     """
 
-    __slots__ = ("_Bench__apparatus",)
+    __slots__ = ("__apparatus",)
 
     def __init__(self, apparatus: Apparatus) -> None:
         self.__apparatus = apparatus
@@ -47,7 +47,7 @@ class Bench:
         self.__apparatus.clamp(inputs)
 
     def nudge(self, targets: npt.ArrayLike | None, beta: float) -> None:
-        """Attach a spring of stiffness beta (of any sign) from each output to its target; ``None, 0`` takes them off."""
+        """Attach a spring of stiffness beta, of any sign, from each output to its target; ``None, 0`` takes them off."""
         self.__apparatus.nudge(targets, beta)
 
     def read(self) -> np.ndarray:
@@ -78,7 +78,7 @@ class Bench:
 
     @property
     def meter(self) -> Mapping[str, float]:
-        """Costs so far: relaxations, iterations, seconds; and the counts of unstable phases and stiffnesses at bounds."""
+        """Costs so far: relaxations, iterations, seconds; and counts of unstable phases and stiffnesses at bounds."""
         return MappingProxyType(dict(vars(self.__apparatus.meter)))
 
     def __repr__(self) -> str:

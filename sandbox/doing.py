@@ -39,8 +39,8 @@ def learn(setup: Setup, reporter: Reporter) -> tuple[xr.Dataset, Figures]:
     meter = setup.apparatus.meter
     if meter.unstable:
         reporter.warn(
-            f"{meter.unstable} clamped phase(s) met negative curvature: the compliance is beyond the limit of convexity "
-            "there, and descent is not promised"
+            f"{meter.unstable} clamped phase(s) met negative curvature: the compliance is beyond the limit of "
+            "convexity there, and descent is not promised"
         )
     data = learner.dataset()
     figures = dict(learner.history[-1])

@@ -110,10 +110,10 @@ class TerminalPlaces(Section):
 class BenchSettings(Section):
     """Knobs and homeostat of the apparatus."""
 
-    compliance: float = Field(1.0, gt=0, description="of every stiffness; the learning rate is compliance*beta")
+    compliance: float = Field(default=1.0, gt=0, description="of every stiffness; the learning rate is compliance*beta")
     coupling: Literal["quadratic", "log"] = "quadratic"
     homeostat: Literal["ideal", "integral"] = "ideal"
-    tolerance: float = Field(1e-10, gt=0, lt=1e-2, description="of every relaxation, relative to the forces at play")
+    tolerance: float = Field(default=1e-10, gt=0, lt=1e-2, description="of every relaxation, relative to the forces at play")
 
 
 class Training(Section):

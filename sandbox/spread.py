@@ -20,7 +20,7 @@ class Spread(BaseModel):
     low: float = 0.5
     high: float = 1.5
     median: float = 1.0
-    sigma: float = Field(0.5, ge=0)
+    sigma: float = Field(default=0.5, ge=0)
 
     def draw(self, count: int, rng: np.random.Generator) -> np.ndarray:
         if self.distribution == "uniform":

@@ -17,13 +17,18 @@ class LinearRegression(EncodedTask):
     """A random linear map that passive linear networks can make.
 
     Targets are convex combinations of what the input terminals carry, constants included: the weights of an output are
-    uniform on the simplex. A network with an edge from every input to every output, and no other, makes any such map
-    exactly; others may lack the paths for it.
+    drawn from a symmetric Dirichlet distribution. A network with an edge from every input to every output, and no
+    other, makes any such map exactly; others may lack the paths for it, the more so the more uneven the weights are.
     """
 
     differential: bool = Field(False, description="every input x comes with 1 - x, so that slopes have both signs")
     inputs: int = Field(2, ge=1, description="numbers x, each uniform in [0, 1]")
     outputs: int = Field(2, ge=1)
+    concentration: FiniteFloat = Field(
+        4.0,
+        gt=0,
+        description="of the weights: 1 is uniform over all convex combinations, more is nearer to equal weights",
+    )
     samples: int = Field(60, ge=2)
     noise: FiniteFloat = Field(0.0, ge=0, description="standard deviation added to training targets, before amplitude")
     test_fraction: float = Field(0.3, ge=0, lt=1, description="part of the samples that is held out, free of noise")
@@ -34,7 +39,7 @@ class LinearRegression(EncodedTask):
     def build(self, site: Site) -> Task:
         x = site.rng.uniform(size=(self.samples, self.inputs))
         terminals = self.encode(x)
-        weights = site.rng.dirichlet(np.ones(terminals.shape[1]), size=self.outputs)
+        weights = site.rng.dirichlet(np.full(terminals.shape[1], self.concentration), size=self.outputs)
         train, test = stratified_split(np.zeros(self.samples, dtype=int), self.test_fraction, site.rng)
         wanted = terminals @ weights.T
         if self.noise:

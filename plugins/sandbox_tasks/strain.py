@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from pydantic import Field, FiniteFloat
+from pydantic import Field, FiniteFloat, field_validator
 
 from sandbox.errors import SandboxError
 from sandbox.parts import Site, TaskPart
@@ -18,6 +18,13 @@ class Allostery(TaskPart):
 
     source_strain: FiniteFloat = Field(0.2, gt=-1, description="e_s, relative change of the source pair's distance")
     target_strain: FiniteFloat = Field(0.2, gt=-1, description="e_t, wanted of the target pair's; either sign")
+
+    @field_validator("target_strain")
+    @classmethod
+    def _not_zero(cls, value: float) -> float:
+        if value == 0:
+            raise ValueError("a target strain of zero asks for nothing, and errors are measured against it")
+        return value
 
     def shape(self) -> tuple[int, int]:
         return 1, 1

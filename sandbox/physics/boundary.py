@@ -174,7 +174,7 @@ class Boundary:
         if not np.isfinite(array).all():
             raise BoundaryError(f"{what} must be finite; node {int(nodes[0])}... was given {array.ravel()[:3]}")
         shape = (self.batch, len(nodes), len(which))
-        if len(which) == 1 and array.ndim and array.shape[-1] == len(nodes):
+        if len(which) == 1 and 1 <= array.ndim <= 2 and array.shape[-1] == len(nodes):
             array = array[..., None]
         try:
             array = np.broadcast_to(array, shape)

@@ -345,8 +345,8 @@ def dynamics_kernels(kind: Kind) -> Kernels:
                     pull = pull_of(v, parameters, strides, e)
                     for c in ti.static(range(dim)):
                         f = pull * gap[c]
-                        force[i + c] += f
-                        force[j + c] -= f
+                        force[i + c] = force[i + c] + f  # in place it would be an atomic
+                        force[j + c] = force[j + c] - f
                 if ti.static(pairs):
                     for q in range(pair_ends.shape[0] // 2):
                         i = origin + pair_ends[2 * q] * dim
@@ -355,8 +355,8 @@ def dynamics_kernels(kind: Kind) -> Kernels:
                         pull = per_length(pair_springs[b, 0, q] * (v - pair_springs[b, 1, q]), v)
                         for c in ti.static(range(dim)):
                             f = pull * gap[c]
-                            force[i + c] += f
-                            force[j + c] -= f
+                            force[i + c] = force[i + c] + f  # in place it would be an atomic
+                            force[j + c] = force[j + c] - f
                 settle = ti.cast(fresh == 0 or s > 0, ti.i32)
                 advance = ti.cast(n < end, ti.i32)
                 for i in range(n_state // dim):

@@ -61,7 +61,7 @@ def coordinate(theta: np.ndarray, coupling: Coupling) -> np.ndarray:
 
 
 def balance(theta: np.ndarray, force: np.ndarray, compliance: np.ndarray, coupling: Coupling) -> np.ndarray:
-    """The knobs at which stiffnesses theta, pulled by ``force = dE/dtheta``, stay where they are: -dU/dtheta/eps = force.
+    """The knobs at which stiffnesses theta, pulled by ``force = dE/dtheta``, stay: -dU/dtheta/eps = force.
 
     ``u = theta + eps*force`` for quadratic knobs, ``log u = log theta + eps*theta*force`` for log knobs.
     """

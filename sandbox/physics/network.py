@@ -97,7 +97,7 @@ class Network:
         return np.bincount(self.edges.ravel(), minlength=self.n_nodes)
 
     def bond_vectors(self, positions: npt.ArrayLike | None = None) -> np.ndarray:
-        """``x_j - x_i + shift`` of every edge, (..., E, D), at the given positions (..., N, D) or the reference ones."""
+        """``x_j - x_i + shift`` of every edge, (..., E, D), at positions (..., N, D); by default the reference ones."""
         x = self.positions if positions is None else np.asarray(positions)
         return x[..., self.edges[:, 1], :] - x[..., self.edges[:, 0], :] + self.shifts
 

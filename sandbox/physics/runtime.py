@@ -6,6 +6,8 @@ kernel that is needed. Importing :mod:`sandbox` never comes here.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import threading
 import warnings
@@ -29,16 +31,16 @@ def start() -> None:
 
         # Energy laws are plain Python functions made by sympy and called inside kernels on purpose.
         warnings.filterwarnings("ignore", message=r".*[Cc]alling non-taichi function.*")
-        ti.init(
-            arch=ti.cpu,
-            default_fp=ti.f64,
-            default_ip=ti.i32,
-            fast_math=False,
-            cpu_max_num_threads=threads,
-            offline_cache=True,
-            log_level=ti.WARN,
-            verbose=False,
-        )
+        with contextlib.redirect_stdout(io.StringIO()):  # it announces its architecture on standard output
+            ti.init(
+                arch=ti.cpu,
+                default_fp=ti.f64,
+                default_ip=ti.i32,
+                fast_math=False,
+                cpu_max_num_threads=threads,
+                offline_cache=True,
+                log_level=ti.WARN,
+            )
         _threads = threads
 
 

@@ -12,7 +12,7 @@ from sandbox.physics.knobs import Knobs
 from sandbox.physics.network import Network
 
 TOLERANCE = 1e-10
-"""Default tolerance on the force, relative to the forces at play: well below the contrast of two states at beta = 1e-3."""
+"""Default tolerance on the force, relative to the forces at play: well below the contrast of states at beta = 1e-3."""
 
 MAX_ITERATIONS = 500
 

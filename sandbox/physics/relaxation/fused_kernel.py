@@ -9,9 +9,12 @@ direction of negative curvature that the factorization yields.
 No ``from __future__ import annotations`` here: Taichi reads the annotations of kernels.
 """
 
+# pyright: reportInvalidTypeForm=false, reportGeneralTypeIssues=false, reportIndexIssue=false
+# pyright: reportOptionalCall=false
+# (Annotations of kernels are Taichi's types, and laws are functions that Taichi compiles.)
+
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
 
 import taichi as ti
 
@@ -159,7 +162,7 @@ def fused_kernel(
                             if ti.static(log_knobs):
                                 phi = ti.log(theta)
                             phi = ti.min(ti.max(phi, knob[2, e]), knob[3, e])
-                            for local in range(local_steps):
+                            for _local in range(local_steps):
                                 theta = stiffness_of(phi)
                                 m = edge_terms(v, theta, *others)
                                 first = 0.0  # typed before they are assigned: a derivative may be a whole number
@@ -332,9 +335,9 @@ def fused_kernel(
                                 bad = f
                                 break
                             for p in range(columns[f], columns[f + 1]):
-                                l = work[b, factor + n_free + p] / diagonal
+                                ratio = work[b, factor + n_free + p] / diagonal
                                 for q in range(columns[f], p + 1):
-                                    work[b, factor + updates[u]] -= l * work[b, factor + n_free + q]
+                                    work[b, factor + updates[u]] -= ratio * work[b, factor + n_free + q]
                                     u += 1
                             for p in range(columns[f], columns[f + 1]):
                                 work[b, factor + n_free + p] /= diagonal

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import coo_array
+from scipy.sparse import coo_array, csc_array
 from scipy.sparse.linalg import splu
 
 
@@ -95,7 +95,7 @@ def _block_entries(i: np.ndarray, j: np.ndarray) -> tuple[np.ndarray, np.ndarray
 @dataclass(frozen=True, eq=False)
 class _Order:
     position: np.ndarray
-    lower: coo_array
+    lower: csc_array
 
 
 def _elimination_order(a: np.ndarray, b: np.ndarray, n: int) -> _Order:
