@@ -47,7 +47,7 @@ class Bench:
         self.__apparatus.clamp(inputs)
 
     def nudge(self, targets: npt.ArrayLike | None, beta: float) -> None:
-        """Attach a spring of stiffness beta, of any sign, from each output to its target; ``None, 0`` takes them off."""
+        """Attach a spring of stiffness beta, of any sign, from each output to its target; ``None, 0`` removes them."""
         self.__apparatus.nudge(targets, beta)
 
     def read(self) -> np.ndarray:

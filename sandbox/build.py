@@ -29,12 +29,16 @@ class Setup:
 
     @cached_property
     def network(self) -> Network:
-        network = self.scene.network.build(stream(self.scene.seed, "network"))
-        return network.with_groups(**{name: select(network, name, g) for name, g in self.scene.groups.items()})
+        with _at("network"):
+            network = self.scene.network.build(stream(self.scene.seed, "network"))
+        with _at("groups"):
+            return network.with_groups(**{name: select(network, name, g) for name, g in self.scene.groups.items()})
 
     @cached_property
     def system(self) -> System:
-        return self.scene.system.build(self.network, stream(self.scene.seed, "system"))
+        network = self.network
+        with _at("system"):
+            return self.scene.system.build(network, stream(self.scene.seed, "system"))
 
     @cached_property
     def boundary(self) -> Boundary:
@@ -48,7 +52,7 @@ class Setup:
                 which = list(range(system.components)) if clamp.components is None else clamp.components
                 if any(not 0 <= c < system.components for c in which):
                     raise SandboxError(f"components {which}: the state has components 0 to {system.components - 1}")
-                values = rest[np.ix_(nodes, which)]
+                values = rest[nodes][:, which]
                 if clamp.displacement is not None:
                     values = values + _components(clamp.displacement, len(which), "displacement")
                 elif clamp.value is not None:
@@ -88,6 +92,12 @@ class Setup:
         for terminals, wanted, name in ((inputs, n_inputs, "inputs"), (outputs, n_outputs, "outputs")):
             if len(terminals) != wanted:
                 raise SceneError(f"terminals.{name}: the task needs {wanted}, there are {len(terminals)}")
+        if inputs.kind == outputs.kind == "value":
+            both = np.intersect1d(inputs.nodes, outputs.nodes)
+            if len(both):
+                raise SceneError(
+                    f"terminals.outputs: node {int(both[0])} is an input too, held at what is imposed there"
+                )
         return inputs, outputs
 
     def _places(self, given: object, name: str) -> Terminals:
@@ -166,6 +176,8 @@ class Setup:
             for number, shake in enumerate(self.scene.dynamics.shake):
                 with _at(f"dynamics.shake[{number}]"):
                     self.nodes(shake.nodes)
+                    if shake.direction is not None:
+                        _components(shake.direction, self.system.components, "direction")
 
 
 def select(network: Network, name: str, group: Group) -> np.ndarray:

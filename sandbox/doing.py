@@ -104,9 +104,7 @@ def move(setup: Setup, reporter: Reporter) -> tuple[xr.Dataset, Figures]:
     velocities = np.zeros((1, system.network.n_nodes, system.components))
     for strike in settings.strike:
         velocities[:, setup.nodes(strike.nodes)] += strike.velocity
-    drives = [
-        Drive(setup.nodes(s.nodes), s.amplitude, s.frequency, s.phase, s.direction) for s in settings.shake
-    ]
+    drives = [Drive(setup.nodes(s.nodes), s.amplitude, s.frequency, s.phase, s.direction) for s in settings.shake]
     interval = settings.every * max(1, settings.steps // settings.every // CHUNKS)
     reporter.start("moving", settings.steps)
     pieces, done, start = [], 0, None

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
 
 class Part(BaseModel):
-    """Base of everything a scene can name by ``type``. Unknown keys are refused."""
+    """Base of everything a scene can name by ``type``. Unknown keys are refused; so are numbers that are not
+    finite, but for fields with ``Field(allow_inf_nan=True)``.
+    """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Graph(Part):

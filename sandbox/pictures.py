@@ -117,6 +117,11 @@ def _film(setup: Setup, data: xr.Dataset, path: Path) -> None:
     part = data.isel(time=slice(None, None, every))
     speed = np.linalg.norm(part["velocity"].to_numpy(), axis=-1)
     animate(
-        setup.network, part["time"].to_numpy(), part["position"].to_numpy(), path, colour=speed, label="speed",
+        setup.network,
+        part["time"].to_numpy(),
+        part["position"].to_numpy(),
+        path,
+        colour=speed,
+        label="speed",
         roles=setup.roles,
     )

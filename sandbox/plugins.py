@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -116,7 +117,7 @@ class Plugins:
             return
         try:
             module = entry.load()
-        except Exception as error:  # whatever a stranger's module raises, the rest go on
+        except (Exception, SystemExit) as error:  # whatever a stranger's module raises, the rest go on
             plugin.state, plugin.error = "failed", f"cannot be imported: {type(error).__name__}: {error}"
             return
         self._adopt(plugin, module)
@@ -130,11 +131,13 @@ class Plugins:
             unknown = [h for h in plugin.hooks if not hasattr(hookspecs, h)]
             if unknown:
                 near = get_close_matches(unknown[0], dir(hookspecs), n=1)
-                raise PluginError(f"implements an unknown hook {unknown[0]!r}" + (f"; did you mean {near[0]!r}?" * bool(near)))
+                raise PluginError(
+                    f"implements an unknown hook {unknown[0]!r}" + (f"; did you mean {near[0]!r}?" * bool(near))
+                )
             for caller in callers:
                 if caller.name in _HOOKS:
                     self._register(plugin, module, caller)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             plugin.state, plugin.error = "failed", f"{type(error).__name__}: {error}"
             plugin.registered.clear()
             for parts in self.parts.values():
@@ -164,7 +167,7 @@ class Plugins:
         else:
             path = Path(source).resolve()
             plugin = Plugin(path.stem, str(source), "")
-            if not path.is_file():
+            if not os.path.isfile(path):  # noqa: PTH113 (a path that cannot be one is no file)
                 raise PluginError(f"there is no plugin file {str(source)!r}")
             module = _import_file(path)
         known = next((p for p in self.found if p.name == plugin.name and p.state == "loaded"), None)
@@ -200,7 +203,7 @@ def _import_file(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise PluginError(f"plugin {path.name!r} cannot be imported: {type(error).__name__}: {error}") from error
     return module
@@ -209,8 +212,6 @@ def _import_file(path: Path) -> ModuleType:
 @lru_cache(maxsize=1)
 def plugins() -> Plugins:
     """The plugins of this process, discovered at the first call. ``SANDBOX_BLOCK`` names plugins to leave out."""
-    import os
-
     return Plugins(filter(None, os.environ.get("SANDBOX_BLOCK", "").split(",")))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,8 +47,11 @@ class Run:
         return f"<b>{self.folder.name}</b><table>{rows}</table>"
 
 
-def new_folder(scene: Scene, out: str | Path | None) -> Path:
+@contextmanager
+def new_folder(scene: Scene, out: str | Path | None) -> Iterator[Path]:
     """Make the folder of a run: ``out``, or ``runs/<scene>-<time>`` under the working directory.
+
+    If the run fails, what was made is taken back, unless more lies in it by then than what a run begins with.
 
     Raises:
         RunError: if it exists and is not empty, or cannot be made.
@@ -60,12 +64,27 @@ def new_folder(scene: Scene, out: str | Path | None) -> Path:
             p for n in range(1, 10_000) if not (p := Path("runs") / (stem if n == 1 else f"{stem}-{n}")).exists()
         )
     try:
+        made = [p for p in (path, *path.parents) if not p.exists()]
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise RunError(f"{path} exists and is not an empty folder; choose another with --out")
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"the run folder {path} cannot be made: {error.strerror}") from error
-    return path
+    try:
+        yield path
+    except BaseException:
+        _take_back(path, made)
+        raise
+
+
+def _take_back(path: Path, made: list[Path]) -> None:
+    """Remove a folder that holds nothing but the beginning of a run, and the folders ``made`` for it, if empty."""
+    if {p.name for p in path.iterdir()} <= {SCENE, PROVENANCE}:
+        for name in (SCENE, PROVENANCE):
+            (path / name).unlink(missing_ok=True)
+        with suppress(OSError):  # not empty: someone else's folder by now
+            for folder in made:
+                folder.rmdir()
 
 
 def write_atomically(path: Path, write: Any) -> None:

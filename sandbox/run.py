@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sandbox import results, scene
-from sandbox.errors import SandboxError
 from sandbox.plugins import plugins
 from sandbox.report import Reporter, Silent
 from sandbox.results import Run
@@ -43,15 +42,19 @@ class Experiment:
             reporter: told of progress.
 
         Raises:
-            SandboxError: for whatever the scene asks that cannot be had; nothing is written if it cannot be built.
+            SandboxError: for whatever the scene asks that cannot be had; no folder is left behind then.
         """
         from sandbox.build import Setup
-        from sandbox.pictures import draw
 
         reporter = reporter or Silent()
         self.setup = Setup(self.scene)  # a run starts from the scene, not from where an earlier run left the bench
         self.setup.check()
-        folder = results.new_folder(self.scene, out)
+        with results.new_folder(self.scene, out) as folder:
+            return self._run_in(folder, reporter)
+
+    def _run_in(self, folder: Path, reporter: Reporter) -> Run:
+        from sandbox.pictures import draw
+
         results.begin(folder, self.scene)
         for problem in plugins().notify("run_started", scene=self.scene.resolved(), folder=folder):
             reporter.warn(problem)
@@ -88,12 +91,4 @@ def load(name: str | Path, changes: Iterable[str] = (), *, seed: int | None = No
     Raises:
         SandboxError: every mistake in the scene, with its key.
     """
-    import tomli_w
-
-    changes = list(changes)
-    for section, values in sections.items():
-        if not isinstance(values, dict):
-            raise SandboxError(f"load(..., {section}=...) takes a dict of keys of that section; got {values!r}")
-        for key, value in values.items():
-            changes.append(f"{section}.{key}={tomli_w.dumps({'value': value}).partition('=')[2].strip()}")
-    return Experiment(scene.read(name, changes, seed))
+    return Experiment(scene.read(name, changes, seed, sections))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -15,20 +16,24 @@ from sandbox.parts import Controller, Graph, Part, SystemPart, TaskPart
 from sandbox.plugins import plugins
 
 MAX_BYTES = 1_000_000
+NAME = r"^\w[\w .()+-]*$"
 
-Nodes = Annotated[str | list[int], Field(description="name of a group, or node indices")]
+Node = Annotated[int, Field(ge=0, lt=2**31)]
+Nodes = Annotated[
+    str | Annotated[list[Node], Field(min_length=1)], Field(description="name of a group, or node indices")
+]
 
 
 class Section(BaseModel):
-    """A table of a scene; unknown keys are refused."""
+    """A table of a scene; unknown keys and numbers that are not finite are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Group(Section):
     """A named set of nodes: given, on a side, inside a ball (disk) or inside a box."""
 
-    nodes: list[int] | None = None
+    nodes: list[Node] | None = None
     side: Literal["left", "right", "bottom", "top", "back", "front"] | None = None
     center: list[float] | None = None
     radius: float | None = Field(None, gt=0)
@@ -51,12 +56,14 @@ class Clamp(Section):
     nodes: Nodes
     value: float | list[float] | None = None
     displacement: list[float] | None = None
-    components: list[int] | None = Field(None, description="which components are held; all by default")
+    components: list[int] | None = Field(None, min_length=1, description="which components are held; all by default")
 
     @model_validator(mode="after")
     def _one_way(self) -> Clamp:
         if self.value is not None and self.displacement is not None:
             raise ValueError("give value or displacement, not both (neither: held at rest)")
+        if self.components is not None and len(set(self.components)) < len(self.components):
+            raise ValueError(f"components {self.components} name one twice")
         return self
 
 
@@ -92,8 +99,8 @@ class TerminalPlaces(Section):
     """
 
     pick: Literal["random", "boundary pairs"] | None = None
-    inputs: str | list[int] | list[tuple[int, int]] | None = None
-    outputs: str | list[int] | list[tuple[int, int]] | None = None
+    inputs: str | list[Node] | list[tuple[Node, Node]] | None = None
+    outputs: str | list[Node] | list[tuple[Node, Node]] | None = None
     input_kind: Literal["value", "force"] = "value"
     component: int = Field(0, ge=0, description="state component of node terminals")
 
@@ -113,7 +120,9 @@ class BenchSettings(Section):
     compliance: float = Field(default=1.0, gt=0, description="of every stiffness; the learning rate is compliance*beta")
     coupling: Literal["quadratic", "log"] = "quadratic"
     homeostat: Literal["ideal", "integral"] = "ideal"
-    tolerance: float = Field(default=1e-10, gt=0, lt=1e-2, description="of every relaxation, relative to the forces at play")
+    tolerance: float = Field(
+        default=1e-10, gt=0, lt=1e-2, description="of every relaxation, relative to the forces at play"
+    )
 
 
 class Training(Section):
@@ -149,7 +158,7 @@ class Dynamics(Section):
 class Scene(Section):
     """An experiment."""
 
-    name: str = "scene"
+    name: str = Field("scene", max_length=80, pattern=NAME, description="of the scene, and of its run folders")
     title: str = ""
     description: str = ""
     seed: int = Field(0, ge=0, lt=2**63)
@@ -228,37 +237,56 @@ def find(name: str | Path) -> Path:
     text = str(name)
     if text.endswith(".toml") or "/" in text:
         path = Path(text)
-        if not path.is_file():
+        try:
+            found = path.is_file()
+        except OSError as error:
+            raise SceneError(f"there can be no scene file {text[:60]!r}...: {error.strerror}") from None
+        if not found:
             raise SceneError(f"there is no scene file {text!r}")
         return path
     if text in names():
         return folder() / f"{text}.toml"
     near = get_close_matches(text, names(), n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    raise SceneError(f"there is no scene {text!r}; {hint}scenes: {', '.join(names())}; or give the path of a .toml file")
+    raise SceneError(
+        f"there is no scene {text!r}; {hint}scenes: {', '.join(names())}; or give the path of a .toml file"
+    )
 
 
-def read(name: str | Path, changes: Iterable[str] = (), seed: int | None = None) -> Scene:
+def read(
+    name: str | Path,
+    changes: Iterable[str] = (),
+    seed: int | None = None,
+    sections: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Scene:
     """Read and validate a scene.
 
     Args:
         name: a path, or the name of a scene that comes with the sandbox.
         changes: ``"key=value"`` with a dotted key and a TOML value, for example ``"controller.beta=0.1"``.
         seed: in place of the scene's.
+        sections: replacements for keys of whole sections.
 
     Raises:
         SceneError: every mistake, with its key and the nearest valid name.
     """
     path = find(name)
-    if path.stat().st_size > MAX_BYTES:
-        raise SceneError(f"{path.name}: a scene is a text of at most {MAX_BYTES} bytes")
     try:
+        if path.stat().st_size > MAX_BYTES:
+            raise SceneError(f"{path.name}: a scene is a text of at most {MAX_BYTES} bytes")
         data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SceneError(f"{path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SceneError(f"{path.name} is not valid TOML: {error}") from None
-    data.setdefault("name", path.stem)
+    data.setdefault("name", re.sub(r"[^\w.-]+", "_", path.stem)[:80].lstrip(".-") or "scene")
     for change in changes:
         _apply(data, change)
+    for section, values in (sections or {}).items():
+        table = data.get(section, {})
+        if not isinstance(values, Mapping) or not isinstance(table, dict):
+            raise SceneError(f"{section}={values!r}: a dict of keys of that section is needed")
+        data[section] = table | dict(values)
     if seed is not None:
         data["seed"] = seed
     return validate(data, path.name)
@@ -269,10 +297,14 @@ def _apply(data: dict[str, Any], change: str) -> None:
     keys = [k.strip() for k in key.split(".")]
     if not separator or not all(keys):
         raise SceneError(f"--set takes key=value, for example controller.beta=0.1; got {change!r}")
+    if "\n" in change or "\r" in change:
+        raise SceneError(f"--set takes one key=value on one line; got {change[:60]!r}")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text.strip()
+    except RecursionError:
+        raise SceneError(f"--set {key}: the value is nested too deeply") from None
     table: Any = data
     for step in keys[:-1]:
         table = table.setdefault(step, {})
@@ -296,7 +328,10 @@ def validate(data: Mapping[str, Any], source: str = "scene") -> Scene:
     try:
         scene = Scene.model_validate({k: v for k, v in data.items() if k not in broken})
     except ValidationError as error:
-        problems += [line for line in _explain(error, Scene) if line.partition(":")[0] not in broken]
+        # A part that is there but broken is not missing.
+        missing = {key: f"a scene with training needs the table {key} too" for key in broken}
+        said = _explain(error, Scene)
+        problems += [line for line in said if line.partition(":")[0] not in broken and line not in missing.values()]
         scene = None
     if problems or scene is None:
         raise SceneError("\n".join([f"{source}: {len(problems)} mistake(s)", *(f"  {p}" for p in problems)]))
@@ -310,9 +345,11 @@ def _part(key: str, kind: str, value: Any, problems: list[str]) -> Part | None:
         return None
     try:
         cls = known[value["type"]]
-        return cls.model_validate({k: v for k, v in value.items() if k != "type"})
     except PluginError as error:
         problems.append(f"{key}.type: {error}")
+        return None
+    try:
+        return cls.model_validate({k: v for k, v in value.items() if k != "type"})
     except ValidationError as error:
         problems += [f"{key}.{line}" for line in _explain(error, cls)]
     return None
@@ -322,7 +359,7 @@ def _explain(error: ValidationError, model: type[BaseModel]) -> list[str]:
     """A line for each mistake: key path, what was wrong, the nearest valid name."""
     lines: dict[str, None] = {}
     for item in error.errors(include_url=False):
-        path = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in item["loc"]).lstrip(".")
+        path = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in _keys(item["loc"])).lstrip(".")
         message = item["msg"].removeprefix("Value error, ")
         given = item.get("input")
         if item["type"] == "extra_forbidden":
@@ -336,6 +373,17 @@ def _explain(error: ValidationError, model: type[BaseModel]) -> list[str]:
             message += f"; got {str(given)[:60]!r}"
         lines[f"{path}: {message}" if path else message] = None
     return list(lines)
+
+
+def _keys(location: tuple[int | str, ...]) -> list[int | str]:
+    """A place without the steps by which pydantic tells which kind of several was tried: they are no keys."""
+
+    def is_key(step: int | str, before: int | str) -> bool:
+        if isinstance(step, int) or before == "groups":
+            return True
+        return not ("[" in step or step in ("str", "int", "float") or step[:1].isupper() or "constrained" in step)
+
+    return [s for s, before in zip(location, ("", *location), strict=False) if is_key(s, before)]
 
 
 def _fields_at(model: Any, location: tuple[int | str, ...]) -> list[str]:

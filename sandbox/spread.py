@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Spread(BaseModel):
@@ -14,13 +14,19 @@ class Spread(BaseModel):
     ``uniform`` between low and high; ``lognormal`` with this median and standard deviation of the logarithm.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     distribution: Literal["uniform", "lognormal"] = "uniform"
-    low: float = 0.5
-    high: float = 1.5
-    median: float = 1.0
-    sigma: float = Field(default=0.5, ge=0)
+    low: float = Field(default=0.5, ge=0)
+    high: float = Field(default=1.5, ge=0)
+    median: float = Field(default=1.0, gt=0)
+    sigma: float = Field(default=0.5, ge=0, le=10)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.low > self.high:
+            raise ValueError(f"low, {self.low}, is above high, {self.high}")
+        return self
 
     def draw(self, count: int, rng: np.random.Generator) -> np.ndarray:
         if self.distribution == "uniform":
@@ -28,7 +34,10 @@ class Spread(BaseModel):
         return self.median * np.exp(self.sigma * rng.standard_normal(count))
 
 
-Values = Annotated[float | Spread, Field(description="a value for every edge, or a table that describes a random draw")]
+Values = Annotated[
+    Annotated[float, Field(ge=0)] | Spread,
+    Field(description="a value for every edge, or a table that describes a random draw"),
+]
 
 
 def draw(values: float | Spread, count: int, rng: np.random.Generator) -> np.ndarray:

@@ -123,6 +123,6 @@ class Terminals:
             direction = np.ones_like(difference)
         else:
             direction = difference / np.linalg.norm(difference, axis=-1, keepdims=True)
-        np.add.at(gradient, np.s_[:, self.nodes[:, 0]], -error[..., None] * direction)
-        np.add.at(gradient, np.s_[:, self.nodes[:, 1]], error[..., None] * direction)
+        np.add.at(gradient, np.s_[:, self.nodes[:, 0]], -error[..., None] * direction)  # pyright: ignore[reportArgumentType]
+        np.add.at(gradient, np.s_[:, self.nodes[:, 1]], error[..., None] * direction)  # pyright: ignore[reportArgumentType]
         return gradient

@@ -31,7 +31,9 @@ class ElasticNetwork(SystemPart):
     adjustable: Literal["stiffness", "rest length"] = "stiffness"
     stiffness: Values = 1.0
     minimum: float = Field(1e-3, ge=0, description="lowest stiffness, or rest length in units of the shortest edge")
-    maximum: float = Field(float("inf"), gt=0, description="highest stiffness, or rest length in longest edges")
+    maximum: float = Field(
+        float("inf"), gt=0, allow_inf_nan=True, description="highest stiffness, or rest length in longest edges"
+    )
     prestrain: float = Field(0.0, ge=0, lt=1, description="rest lengths differ from initial lengths by up to this part")
     mass: float = Field(1.0, gt=0, description="of every node, for dynamics")
     damping: float = Field(0.0, ge=0, description="rate at which friction takes velocity, 1/time, for dynamics")

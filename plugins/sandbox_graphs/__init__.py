@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 import sandbox
+from sandbox.errors import NetworkError
 from sandbox.parts import Graph
 from sandbox.physics import graphs
 from sandbox.physics.network import Network
@@ -35,6 +36,10 @@ class Lattice(Graph):
             middle = (network.positions.min(axis=0) + network.positions.max(axis=0)) / 2
             away = np.linalg.norm(network.positions - middle, axis=1)
             edge = away < self.hole + self.spacing
+            if not (away > self.hole).any():
+                raise NetworkError(
+                    f"a hole of radius {self.hole} takes away all {network.n_nodes} nodes; make it smaller"
+                )
             network = network.with_groups(hole=np.flatnonzero(edge)).keep_nodes(away > self.hole)
         if self.dilution:
             network = graphs.dilute(network, fraction=self.dilution, seed=_seed(rng))
@@ -133,7 +138,10 @@ class NetworkFile(Graph):
     path: str = Field(description="the file, relative to the working directory")
 
     def build(self, rng: np.random.Generator) -> Network:
-        return graphs.read_network(self.path)
+        try:
+            return graphs.read_network(self.path)
+        except (OSError, ValueError) as error:  # a path that cannot be one
+            raise NetworkError(f"{self.path[:60]!r}... cannot be read: {error}") from error
 
 
 @sandbox.hookimpl

@@ -26,7 +26,7 @@ class SpringLattice(SystemPart):
     stiffness: Values = 1.0
     rest_length: float | None = Field(None, gt=0, description="of every spring; its initial length by default")
     minimum: float = Field(1e-3, ge=0, description="lowest stiffness")
-    maximum: float = Field(float("inf"), gt=0, description="highest stiffness")
+    maximum: float = Field(float("inf"), gt=0, allow_inf_nan=True, description="highest stiffness")
     geometry: Literal["true", "linearized"] = "true"
     mass: float = Field(1.0, gt=0, description="of every node")
     damping: float = Field(0.0, ge=0, description="rate at which friction takes velocity, 1/time")
@@ -38,9 +38,7 @@ class SpringLattice(SystemPart):
         k = np.clip(draw(self.stiffness, network.n_edges, rng), self.minimum, self.maximum)
         rest = network.lengths() if self.rest_length is None else self.rest_length
         bounds = (self.minimum, self.maximum)
-        return Material(
-            network, SPRING, {"k": k, "l": rest}, bounds=bounds, linearized=self.geometry == "linearized"
-        )
+        return Material(network, SPRING, {"k": k, "l": rest}, bounds=bounds, linearized=self.geometry == "linearized")
 
 
 @sandbox.hookimpl

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -93,7 +92,7 @@ class Boundary:
         """Add external forces (injected currents) on components of nodes; shapes as for :meth:`clamp`."""
         where, array = self._place(nodes, forces, components, "forces")
         total = self.forces.copy()
-        np.add.at(total, (slice(None), *where), array)
+        np.add.at(total, (slice(None), *where), array)  # pyright: ignore[reportArgumentType]
         return replace(self, forces=total)
 
     def spring(
@@ -160,7 +159,7 @@ class Boundary:
 
     def _place(
         self, nodes: npt.ArrayLike, values: npt.ArrayLike, components: npt.ArrayLike | None, what: str
-    ) -> tuple[tuple[Any, Any], np.ndarray]:
+    ) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
         nodes = np.atleast_1d(np.asarray(nodes))
         if nodes.size == 0:
             nodes = nodes.astype(np.int64)

@@ -23,7 +23,7 @@ NumpyFunction = Callable[..., Any]
 
 def _without_deltas(expression: sympy.Expr) -> sympy.Expr:
     """Derivatives almost everywhere: the point masses that |x|, min and max leave behind are dropped."""
-    return expression.replace(sympy.DiracDelta, lambda *_: sympy.Integer(0))
+    return expression.replace(sympy.DiracDelta, lambda *_: sympy.Integer(0))  # pyright: ignore[reportReturnType]
 
 
 def _check_names(kind: str, variable: str, parameters: Sequence[str]) -> None:

@@ -1,0 +1,62 @@
+"""Starting costs nothing that is not needed: what a bare import and ``--help`` load."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = [
+    "taichi",
+    "numpy",
+    "scipy",
+    "sympy",
+    "xarray",
+    "matplotlib",
+    "pydantic",
+    "networkx",
+    "sklearn",
+    "typer",
+    "rich",
+]
+HELP = """
+import sys
+sys.argv = ["sandbox", {arguments}]
+from sandbox.cli import main
+try:
+    main()
+except SystemExit:
+    pass
+"""
+REPORT = "\nimport sys; print('LOADED', *(m for m in {modules!r} if m in sys.modules))"
+
+
+def loaded(code: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", code + REPORT.format(modules=HEAVY)], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.rpartition("LOADED")[2].split())
+
+
+def test_import_is_bare() -> None:
+    assert loaded("import sandbox") == set()
+
+
+def test_the_check_can_fail() -> None:
+    assert "numpy" in loaded("import sandbox; sandbox.Boundary")
+
+
+@pytest.mark.parametrize("arguments", ["'--help'", "'run', '--help'", "'plugins', '--help'"])
+def test_help_loads_the_command_line_only(arguments: str) -> None:
+    assert loaded(HELP.format(arguments=arguments)) <= {"typer", "rich"}
+
+
+def test_list_of_names_is_complete_and_lazy() -> None:
+    import sandbox
+
+    for name in sandbox.__all__:
+        assert getattr(sandbox, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = sandbox.nothing  # pyright: ignore[reportAttributeAccessIssue]
