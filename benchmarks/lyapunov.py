@@ -171,7 +171,7 @@ def allostery(seed: int, compliance: float = 20.0) -> Setup:
 def lattice(seed: int) -> Setup:
     """A triangular lattice, springs of different stiffness, where straining one pair is to strain another.
 
-    A pair is two ends of the long diagonal of a rhombus of four nodes, drawn at random from the lower and upper half.
+    A pair is the two ends of the long diagonal of a rhombus of four nodes, drawn from the bottom rows and the middle.
     """
     columns, rows = 8, 8
     rng = stream(seed, "pairs")
@@ -228,8 +228,8 @@ def table(records: list[Record], steps: int) -> str:
         "",
         f"- violations: increases above {ROUND_OFF:g} of `max|F|/(beta_2 - beta_1)`, the round-off of a difference of",
         "  energies; the largest increase is in the same units (negative: L fell in every step);",
-        "- unexplained: violations although the held stiffnesses were at a minimum and the release stayed in that valley",
-        "  (ended no higher in the joint energy than where it set out);",
+        "- unexplained: violations although the held stiffnesses were at a minimum and the release stayed in its",
+        "  valley (ended no higher in the joint energy than where it set out);",
         "- held at saddles: steps whose held stiffnesses were at a saddle, so that the theorem does not apply to them:",
         "  the compliance is beyond the limit of convexity there;",
         "- unstable: clamped phases that met negative curvature on their way to the minimum, as the meter counts them;",

@@ -29,6 +29,9 @@ halved."""
 
 INTEGRAL_ROUNDS = 2000
 
+LOOK_TOLERANCE = 1e-6
+"""On the force when the curvature of the joint energy is looked at: the state is at rest, to the apparatus's tolerance."""
+
 
 @dataclass
 class Meter:
@@ -38,8 +41,9 @@ class Meter:
         relaxations: of a sample's state (a batch of B counts B times).
         iterations: evaluations of the forces in them.
         seconds: spent relaxing.
-        unstable: clamped phases that met negative curvature: the joint energy of state and stiffness was not convex
-            there, and Lyapunov descent is no longer promised. Lower the compliance.
+        unstable: phases in which the joint energy of state and stiffness was seen not to be convex: a clamped phase
+            met negative curvature, or held stiffnesses were not at a minimum. Lyapunov descent is not promised there;
+            lower the compliance, or the nudging.
         at_bounds: stiffnesses that sat at a bound after the last release.
     """
 
@@ -162,6 +166,7 @@ class Apparatus:
         if self.homeostat == "ideal":
             rest = self.settle()
             self.knobs = balance(self.stiffness, rest.stiffness_force, np.asarray(self.compliance), self.coupling)
+            self.meter.unstable += int(not self._holds(rest))
             return rest
         return self._hold_by_integral_control()
 
@@ -174,6 +179,23 @@ class Apparatus:
         low, high = self.system.bounds
         self.meter.at_bounds = int(((self.stiffness <= low) | (self.stiffness >= high)).sum())
         return rest
+
+    def _holds(self, rest: Equilibrium) -> bool:
+        """Whether the held stiffnesses and the state are at a minimum of the joint energy: one look, no iteration.
+
+        An ideal servo can also hold what would slip away from its knobs; descent is promised for minima only.
+        """
+        look = self.system.relax(
+            self.boundary,
+            self.stiffness,
+            knobs=self._knobs(),
+            start=rest.state,
+            tolerance=LOOK_TOLERANCE,
+            max_iterations=1,
+            throw=False,
+        )
+        self.meter.iterations += int(look.iterations.sum())
+        return bool(look.converged.all())
 
     def _hold_by_integral_control(self) -> Equilibrium:
         """Move each knob by the drift it must cancel, using readings of the stiffnesses only.

@@ -39,8 +39,8 @@ def learn(setup: Setup, reporter: Reporter) -> tuple[xr.Dataset, Figures]:
     meter = setup.apparatus.meter
     if meter.unstable:
         reporter.warn(
-            f"{meter.unstable} clamped phase(s) met negative curvature: the compliance is beyond the limit of "
-            "convexity there, and descent is not promised"
+            f"in {meter.unstable} phase(s) the joint energy of state and stiffness was not convex: descent is not "
+            "promised there; lower the compliance"
         )
     data = learner.dataset()
     figures = dict(learner.history[-1])

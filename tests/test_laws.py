@@ -89,7 +89,7 @@ def test_refused_by_name(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["(" * 300 + "r" + ")" * 300, "-" * 900 + "r", "sqrt(" * 190 + "r" + ")" * 190, "r+" * 1500 + "r", "r" * 2001],
+    ["(" * 300 + "r" + ")" * 300, "-" * 900 + "r", "r+" * 1500 + "r", "r" * 2001],
 )
 def test_too_deep_or_too_long(text: str) -> None:
     with pytest.raises(LawError, match="energy expression"):

@@ -80,7 +80,7 @@ def test_the_blindfold_works(case):
 
 @pytest.mark.parametrize("homeostat", ["ideal", "integral"])
 def test_stiffness_at_its_bound_stays_while_held(homeostat):
-    """Stiffnesses on their lower bound, pressed against it by their knobs, do not move while held; the others neither."""
+    """Stiffnesses on their lower bound, pressed against it by their knobs, do not move while held; nor do others."""
     net = jittered_grid(5, seed=1)
     system = FlowNetwork(conductance={"low": 0.01, "high": 1.0}, minimum=0.4).build(net, np.random.default_rng(2))
     at_bound = system.stiffness == 0.4

@@ -14,7 +14,7 @@ from sandbox.bench import Bench
 STEPS = 300
 
 SOME_DESCENT = 0.95
-"""Training must have lowered the loss at least to this part, or 0 violations would be those of steps that do nothing."""
+"""Training must have lowered the loss at least to this part, or no violation would mean no movement."""
 
 
 def _command():
@@ -48,7 +48,7 @@ def test_never_increases(name):
 
 
 def test_a_violation_is_held_at_a_saddle():
-    """Beyond the limit of convexity the servo holds saddles, from which L may rise; the measure says which those are."""
+    """Beyond the limit of convexity the servo holds saddles, from which L may rise; the measure tells them."""
     record = lyapunov.Record("stiff")
     setup = lyapunov.iris(4)
     assert setup.scene.controller is not None

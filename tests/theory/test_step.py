@@ -7,12 +7,12 @@ from sandbox_aeqprop import AEqprop
 from sandbox.bench import Bench, WhiteBox
 
 SMALL = 1e-6
-"""Compliance of the ladders in beta, in units of the case's: its own error, of order 1e-6 of the step, and the rounding
-of theta, 1e-16/(SMALL*beta) in a direction of size 1e-3, or 1e-6 of it, stay below the errors in beta, 1e-5 and more."""
+"""Compliance of the ladders in beta, in units of the case's: its own error, of order 1e-6 of the step, and the
+rounding of theta, 1e-16/(SMALL*beta) in a direction of size 1e-3, stay below the errors in beta, 1e-5 and more."""
 
 ORDER_SLACK = 0.1
-"""Of measured orders: the next power in a ladder of a factor 16 shifts the fitted slope by a few per cent. An order 1 is
-accepted from 0.9 on, an order 2 from 1.8 (twice the slack)."""
+"""Of measured orders: the next power in a ladder of a factor 16 shifts the fitted slope by a few per cent. An order 1
+is accepted from 0.9 on, an order 2 from 1.8 (twice the slack)."""
 
 EXACT_ORDER = 0.25
 """How far above its order a slope may come out: a leading coefficient is not zero by accident in random networks."""

@@ -36,7 +36,7 @@ _IN_TAICHI: dict[str, Callable[..., Any]] = {
     "abs": ti.abs,
     "Min": _fold(ti.min),
     "Max": _fold(ti.max),
-    "sign": lambda x: ti.select(x > 0.0, 1.0, 0.0) - ti.select(x < 0.0, 1.0, 0.0),
+    "signum": lambda x: ti.select(x > 0.0, 1.0, 0.0) - ti.select(x < 0.0, 1.0, 0.0),
     "Heaviside": lambda x, *_: ti.select(x > 0.0, 1.0, ti.select(x < 0.0, 0.0, 0.5)),
 }
 _KNOWN = {
@@ -59,5 +59,7 @@ def in_kernel(law: EdgeLaw | NodeLaw) -> Callable[..., Any]:
                     f"the energy expression {law.expression!r} cannot be compiled: its derivative contains "
                     f"{str(call)!r}, and {type(call).__name__!r} has no counterpart in a kernel"
                 )
-    terms = [t.evalf(17) if t.is_number else t for t in law.terms]
+    # Sympy would print its own sign as a Python conditional, which a kernel evaluates once, as it is compiled.
+    signum = sympy.Function("signum")
+    terms = [t.evalf(17) if t.is_number else t.replace(sympy.sign, signum) for t in law.terms]
     return sympy.lambdify(law.arguments, terms, modules=[_IN_TAICHI], cse=True)
