@@ -202,6 +202,8 @@ class Apparatus:
 
         A stiffness that its knob presses against a bound does not drift; its knob is left where it is.
         """
+        if self._state is None:
+            self.settle()  # let go from a state at rest: far from it the stiffnesses would be torn away
         wanted = self.stiffness.copy()
         gain, last = INTEGRAL_GAIN, np.inf
         for _ in range(INTEGRAL_ROUNDS):

@@ -148,7 +148,7 @@ class Setup:
         constant = self.task.constant if inputs.kind != "pair" else np.zeros(len(inputs), dtype=bool)
         roles = {"input": np.unique(inputs.nodes[~constant]), "output": outputs.all_nodes}
         if constant.any():
-            roles["ground"] = inputs.nodes[constant]
+            roles["constant"] = inputs.nodes[constant]
         return roles
 
     def nodes(self, given: Nodes) -> np.ndarray:

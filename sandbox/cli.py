@@ -57,10 +57,11 @@ def run(
     experiment = load(scene, changes or (), seed=seed)
     with Terminal() as terminal:
         result = experiment.run(out, terminal)
-    table = Table(title=experiment.scene.title or experiment.scene.name, show_header=False, title_justify="left")
+    table = Table(show_header=False)
     for name, value in result.figures.items():
         table.add_row(name, f"{value:.6g}" if isinstance(value, (int, float)) else str(value))
     console = Console()
+    console.print(experiment.scene.title or experiment.scene.name, style="bold", highlight=False)
     console.print(table)
     console.print(f"run folder: {result.folder}", soft_wrap=True, highlight=False)
 

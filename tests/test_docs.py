@@ -81,7 +81,7 @@ def test_page(page: Path, elsewhere: Path, capsys: pytest.CaptureFixture[str]) -
     for block in blocks:
         if block[1] == "python":
             line = text.count("\n", 0, block.start(2))
-            exec(compile("\n" * line + block[2], str(page), "exec"), namespace)
+            exec(compile("\n" * line + block[2], str(page), "exec", dont_inherit=True), namespace)
     for block in blocks:
         if block[1] == "toml" and "[network]" in block[2]:
             scene.validate({"name": "example", **tomllib.loads(block[2])}, page.name)
