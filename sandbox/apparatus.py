@@ -30,7 +30,7 @@ halved."""
 INTEGRAL_ROUNDS = 2000
 
 LOOK_TOLERANCE = 1e-6
-"""On the force when the curvature of the joint energy is looked at: the state is at rest, to the apparatus's tolerance."""
+"""On the force when the curvature of the joint energy is looked at: the state has come to rest before."""
 
 
 @dataclass

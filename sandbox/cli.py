@@ -30,6 +30,23 @@ PluginFiles = Annotated[
 ]
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from sandbox import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version and exit")
+    ] = False,
+) -> None:
+    """Matter that learns, on a bench you can touch."""
+
+
 def _use(files: list[Path] | None) -> None:
     if files:
         from sandbox.plugins import use

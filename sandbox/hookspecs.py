@@ -50,7 +50,7 @@ def register_controllers(register: Register) -> None:
 
 @hookspec
 def register_commands(cli: typer.Typer) -> None:
-    """Add subcommands to the command ``sandbox``. Called when the command line starts."""
+    """Add subcommands to the command ``sandbox``. Called when the command line starts, for installed plugins."""
 
 
 @hookspec
@@ -60,7 +60,7 @@ def run_started(scene: Mapping[str, Any], folder: Path) -> None:
 
 @hookspec
 def step_done(step: int, figures: Mapping[str, float]) -> None:
-    """Called after each epoch of learning (or recorded interval of dynamics) with its figures. Errors are contained."""
+    """Called at each evaluation while a scene learns: epochs done, and the figures. Errors are contained."""
 
 
 @hookspec

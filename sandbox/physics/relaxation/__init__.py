@@ -56,7 +56,13 @@ def relax(
 
 def _method(name: str, problem: Problem) -> ModuleType:
     if name == "auto":
-        return next(m for m in METHODS.values() if m.can_relax(problem))
+        for method in METHODS.values():
+            if method.can_relax(problem):
+                return method
+        raise SandboxError(
+            f"no relaxation method applies to {problem.material!r} with a box on its state: coordinate sweeps need an "
+            "energy that is quadratic in the state; remove the box, or add a node law that confines the state"
+        )
     if name not in METHODS:
         near = get_close_matches(name, METHODS, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
