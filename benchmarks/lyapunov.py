@@ -226,7 +226,7 @@ def table(records: list[Record], steps: int) -> str:
         "  then, by the algebra of the proof, it found a second valley, lower than the one held;",
         "- held at saddles: steps whose held stiffnesses were at a saddle, so that the theorem does not apply to them:",
         "  the compliance is beyond the limit of convexity there;",
-        "- unstable: clamped phases that met negative curvature on their way to the minimum, as the meter counts them;",
+        "- unstable: phases the meter counts: negative curvature met in a release, or stiffnesses held at no minimum;",
         "- loss ratio: L, mean over the training samples, after the last step over that before the first; geometric",
         "  mean over the restarts (networks, terminals and initial stiffnesses are drawn anew).",
         "",
