@@ -95,6 +95,7 @@ class Apparatus:
             self.surroundings = Boundary.free(n, dim)
         if (self.surroundings.n_nodes, self.surroundings.components) != (n, dim) or self.surroundings.batch != 1:
             raise BoundaryError("the surroundings must be a batch of one on the same nodes as the system")
+        self._check_overlaps()
         if self.homeostat not in ("ideal", "integral"):
             raise SandboxError(f"there is no homeostat {self.homeostat!r}; choose 'ideal' or 'integral'")
         self.stiffness = system.stiffness.copy() if self.stiffness is None else np.array(self.stiffness, dtype=float)
@@ -107,13 +108,41 @@ class Apparatus:
         self._settled: Equilibrium | None = None
         self._state: np.ndarray | None = None
 
+    def _check_overlaps(self) -> None:
+        """A place is held by one thing only, and an output must be free to move."""
+        assert self.surroundings is not None
+        held = self.surroundings.clamped.copy()
+        driven = np.zeros_like(held)
+        if self.inputs.kind == "pair":
+            driven[self.inputs.nodes.ravel()] = True
+        elif self.inputs.kind == "value":
+            driven[self.inputs.nodes, self.inputs.component] = True
+        both = np.flatnonzero((held & driven).any(axis=1))
+        if len(both):
+            raise BoundaryError(
+                f"node {int(both[0])} is an input, and clamped by the surroundings too; drop one of them"
+            )
+        held |= driven
+        if self.outputs.kind == "pair":
+            stuck = held[self.outputs.nodes].all(axis=(1, 2))
+        else:
+            stuck = held[self.outputs.nodes, self.outputs.component]
+        if stuck.any():
+            place = self.outputs.nodes[int(np.argmax(stuck))].tolist()
+            raise BoundaryError(f"the output at node {place} is clamped, so it can neither answer nor be nudged")
+
     # What the experimenter does at the terminals.
 
     def clamp(self, inputs: npt.ArrayLike) -> None:
-        """Set the inputs, (B, inputs) or (inputs,), of the B samples to come."""
+        """Set the inputs, (B, inputs) or (inputs,), of the B samples to come.
+
+        Nudges stay on, targets given once for any number of samples; but targets given for several samples say
+        nothing of another number of samples, and those springs come off.
+        """
         self._inputs = _rows(inputs, len(self.inputs), "inputs")
-        if len(self._targets) != len(self._inputs):
-            self._targets = np.zeros((len(self._inputs), len(self.outputs)))
+        batch = len(self._inputs)
+        if len(self._targets) not in (1, batch):
+            self._targets = np.zeros((1, len(self.outputs)))
             self._beta = 0.0
         self._boundary = self._settled = None
 
@@ -130,7 +159,7 @@ class Apparatus:
             rows = _rows(targets, len(self.outputs), "targets")
         if len(rows) not in (1, batch):
             raise BoundaryError(f"there are targets for {len(rows)} samples; {batch} are clamped")
-        self._targets = np.broadcast_to(rows, (batch, len(self.outputs)))
+        self._targets = rows
         self._beta = float(beta)
         self._boundary = self._settled = None
 
@@ -152,7 +181,9 @@ class Apparatus:
                     pair_targets=np.repeat(base.pair_targets, batch, axis=0),
                 )
             driven = self.inputs.drive(self.system, base, self._inputs)
-            self._boundary = self.outputs.nudge(driven, self._targets, self._beta)
+            self._boundary = self.outputs.nudge(
+                driven, np.broadcast_to(self._targets, (batch, len(self.outputs))), self._beta
+            )
         return self._boundary
 
     def settle(self) -> Equilibrium:
@@ -177,7 +208,10 @@ class Apparatus:
         self._settled = rest
         self.meter.unstable += int(rest.indefinite.any())
         low, high = self.system.bounds
-        self.meter.at_bounds = int(((self.stiffness <= low) | (self.stiffness >= high)).sum())
+        # Log knobs end within a rounding of the bound.
+        self.meter.at_bounds = int(
+            ((self.stiffness <= low * (1 + 1e-12)) | (self.stiffness >= high * (1 - 1e-12))).sum()
+        )
         return rest
 
     def _holds(self, rest: Equilibrium) -> bool:
@@ -231,19 +265,23 @@ class Apparatus:
     def _relax(self, knobs: Knobs | None) -> Equilibrium:
         boundary = self.boundary
         warm = self._state if self._state is not None and self._state.shape == boundary.values.shape else None
-        began = time.perf_counter()
-        result = self.system.relax(
-            boundary, self.stiffness, knobs=knobs, start=warm, tolerance=self.tolerance, throw=False
-        )
+        result = self._metered(boundary, knobs, warm)
         if warm is not None and not result.converged.all():
             # A warm start can lie on the wrong side of a fold; the rest state is the other thing to try.
-            result = self.system.relax(boundary, self.stiffness, knobs=knobs, tolerance=self.tolerance, throw=False)
-        self.meter.seconds += time.perf_counter() - began
-        self.meter.relaxations += len(result.status)
-        self.meter.iterations += int(result.iterations.sum())
+            result = self._metered(boundary, knobs, None)
         if not result.converged.all():
             raise NotConverged(result)
         self._state = result.state
+        return result
+
+    def _metered(self, boundary: Boundary, knobs: Knobs | None, start: np.ndarray | None) -> Equilibrium:
+        began = time.perf_counter()
+        result = self.system.relax(
+            boundary, self.stiffness, knobs=knobs, start=start, tolerance=self.tolerance, throw=False
+        )
+        self.meter.seconds += time.perf_counter() - began
+        self.meter.relaxations += len(result.status)
+        self.meter.iterations += int(result.iterations.sum())
         return result
 
     # Readings.

@@ -286,7 +286,9 @@ def read(
         table = data.get(section, {})
         if not isinstance(values, Mapping) or not isinstance(table, dict):
             raise SceneError(f"{section}={values!r}: a dict of keys of that section is needed")
-        data[section] = table | dict(values)
+        # Another type has other keys: those of the old one do not carry over.
+        other = "type" in values and values["type"] != table.get("type")
+        data[section] = dict(values) if other else table | dict(values)
     if seed is not None:
         data["seed"] = seed
     return validate(data, path.name)
@@ -310,6 +312,8 @@ def _apply(data: dict[str, Any], change: str) -> None:
         table = table.setdefault(step, {})
         if not isinstance(table, dict):
             raise SceneError(f"--set {change}: {step!r} is not a table")
+    if keys[-1] == "type" and len(keys) == 2 and table.get("type") != value:
+        table.clear()  # another type has other keys
     table[keys[-1]] = value
 
 

@@ -70,7 +70,17 @@ class Terminals:
                 raise BoundaryError(f"{role} terminal {number} is at node {node.tolist()}; nodes run from 0 to {n - 1}")
         if self.kind == "pair" and len(self) and (self.nodes[:, 0] == self.nodes[:, 1]).any():
             raise BoundaryError(f"an {role} pair joins a node to itself: {self.nodes.tolist()}")
-        if len(np.unique(self.nodes, axis=0)) < len(self):
+        if self.kind == "pair" and role == "input":
+            if len(np.unique(self.nodes)) < self.nodes.size:
+                raise BoundaryError(
+                    f"two input pairs share a node, which cannot be at two places: {self.nodes.tolist()}"
+                )
+            if system.components == 1 and len(self) > 1:
+                raise BoundaryError(
+                    "a pair as input of a scalar system grounds its first node, so there can be one only; "
+                    f"{len(self)} were given: clamp node values instead"
+                )
+        if len(np.unique(np.sort(self.nodes.reshape(len(self), -1), axis=1), axis=0)) < len(self):
             raise BoundaryError(f"two {role} terminals are at the same place: {self.nodes.tolist()}")
         if not 0 <= self.component < system.components:
             raise BoundaryError(f"{role} terminals ask for component {self.component} of {system.components}")
@@ -79,14 +89,24 @@ class Terminals:
         """Impose input values (B, n) on a boundary.
 
         A pair is set by clamping both nodes, symmetrically about the middle of their rest positions and along the
-        line between them; in the plane that fixes the distance and removes the rigid motions, and nothing else.
+        line between them; in the plane that fixes the distance and removes the rigid motions, and nothing else. In
+        space a body that nothing else holds could still turn about that line; one component of a third node is held
+        at rest to stop it, which no distance in the body notices.
         """
         if self.kind == "value":
             return boundary.clamp(self.nodes, values, [self.component])
         if self.kind == "force":
             return boundary.push(self.nodes, values, [self.component])
         low, high = self.pair_places(system, values)
-        return boundary.clamp(self.nodes[:, 0], low).clamp(self.nodes[:, 1], high)
+        alone = system.components == 3 and len(self) == 1 and not boundary.clamped.any()
+        boundary = boundary.clamp(self.nodes[:, 0], low).clamp(self.nodes[:, 1], high)
+        if alone:
+            rest = system.rest_state()
+            first, second = rest[self.nodes[0]]
+            turning = np.cross((second - first) / np.linalg.norm(second - first), rest - first)
+            node, component = np.unravel_index(np.argmax(np.abs(turning)), turning.shape)
+            boundary = boundary.clamp([int(node)], [[rest[node, component]]], [int(component)])
+        return boundary
 
     def pair_places(self, system: System, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """States (B, n, D), (B, n, D) of the two ends of every pair at which the pair reads ``values`` (B, n)."""
