@@ -109,7 +109,10 @@ def edge_kernel(law: EdgeLaw, dim: int, projection: bool, coupling: Coupling) ->
                         else:
                             first += m[3]
                             second += m[4]
-                    better = phi - first / ti.max(second, 1e-6 * rigidity)
+                    bend = second
+                    if bend < 0.1 * rigidity:  # not convex here: a bounded step downhill
+                        bend = rigidity + ti.abs(second - rigidity)
+                    better = phi - first / bend
                     better = ti.min(ti.max(better, knob[2, e]), knob[3, e])
                     moved = ti.abs(better - phi)
                     phi = better

@@ -125,6 +125,7 @@ def fused_kernel(
                 at_play = 0.0
                 noise = 0.0
                 longest = 0.0
+                torn = 0  # stiffnesses at a maximum of their own energy
                 for f in range(n_free):
                     work[b, gradient + f] = 0.0
                 for s in range(n_slots):
@@ -173,7 +174,10 @@ def fused_kernel(
                                     first = m[3] * theta
                                     second = m[4] * theta * theta + m[3] * theta
                                 h = (phi - knob[0, e]) / eps + first
-                                better = phi - h / ti.max(1.0 / eps + second, 1e-6 / eps)
+                                bend = 1.0 / eps + second
+                                if bend < 0.1 / eps:  # not convex here: a bounded step downhill
+                                    bend = 1.0 / eps + ti.abs(second)
+                                better = phi - h / bend
                                 better = ti.min(ti.max(better, knob[2, e]), knob[3, e])
                                 moved = ti.abs(better - phi)
                                 phi = better
@@ -189,6 +193,8 @@ def fused_kernel(
                                 if ti.static(log_knobs):
                                     second = m[4] * theta * theta + m[3] * theta
                                     mixed = m[5] * theta
+                                if not (1.0 / eps + second > 0.0):
+                                    torn += 1
                                 reduction = mixed * mixed / ti.max(1.0 / eps + second, 1e-12 / eps)
                             give = knob[0, e] - phi
                             trial_knobs += give * give / (2.0 * eps)
@@ -351,6 +357,9 @@ def fused_kernel(
                         shift = ti.max(8.0 * shift, FIRST_SHIFT * stiffest)
                     if small and bad < 0:
                         status = int(Status.CONVERGED)
+                        if torn > 0:
+                            status = int(Status.SINGULAR)
+                            indefinite += 1
                         break
                     alpha = 1.0
                     slope = 0.0
