@@ -24,7 +24,7 @@ import numpy as np
 from sandbox.apparatus import Apparatus
 from sandbox.bench import Bench
 from sandbox.build import Setup
-from sandbox.doing import epoch_order
+from sandbox.learning import epoch_order
 from sandbox.parts import Controller
 from sandbox.physics.knobs import Knobs
 from sandbox.scene import read, validate

@@ -8,18 +8,18 @@ import numpy as np
 import xarray as xr
 
 from sandbox.build import Setup
+from sandbox.dataset import network_dataset
 from sandbox.errors import SandboxError
+from sandbox.learning import Learner
+from sandbox.physics.material import Material
 from sandbox.plugins import plugins
 from sandbox.report import Reporter
-from sandbox.seeds import stream
 
 Figures = dict[str, Any]
 
 
 def learn(setup: Setup, reporter: Reporter) -> tuple[xr.Dataset, Figures]:
     """Let the controller work the bench, sample by sample, epoch by epoch."""
-    from sandbox.learning import Learner
-
     training = setup.scene.training
     assert training is not None
     learner = Learner(setup)
@@ -56,7 +56,7 @@ def relax(setup: Setup, reporter: Reporter) -> tuple[xr.Dataset, Figures]:
     rest = system.relax(
         setup.boundary, tolerance=settings.tolerance, max_iterations=settings.max_iterations, method=settings.method
     )
-    data = places(setup)
+    data = network_dataset(setup)
     state = rest.state[0]
     data["state"] = (("node", "component"), state, {"long_name": setup.scene.system.looks.state})
     data["stiffness"] = (("edge",), rest.stiffness, {"long_name": setup.scene.system.looks.stiffness})
@@ -66,8 +66,8 @@ def relax(setup: Setup, reporter: Reporter) -> tuple[xr.Dataset, Figures]:
         "iterations": int(rest.iterations[0]),
         "lowest curvature": float(rest.min_curvature[0]),
     }
-    if hasattr(system, "tension"):
-        tension = system.tension(rest.state)[0]  # type: ignore[attr-defined]
+    if isinstance(system, Material):
+        tension = system.tension(rest.state)[0]
         name = "tension" if setup.scene.system.looks.moves else "flow"
         data[name] = (("edge",), tension)
         figures[f"largest {name}"] = float(np.abs(tension).max())
@@ -92,7 +92,6 @@ CHUNKS = 100
 def move(setup: Setup, reporter: Reporter) -> tuple[xr.Dataset, Figures]:
     """Integrate the equations of motion."""
     from sandbox.physics.dynamics import Drive, simulate
-    from sandbox.physics.material import Material
 
     settings, system = setup.scene.dynamics, setup.system
     assert settings is not None
@@ -134,7 +133,7 @@ def move(setup: Setup, reporter: Reporter) -> tuple[xr.Dataset, Figures]:
     def joined(name: str) -> np.ndarray:
         return np.concatenate([getattr(p, name)[k] for p, k in zip(pieces, keep, strict=True)])
 
-    data = places(setup).assign_coords(time=("time", joined("times")))
+    data = network_dataset(setup).assign_coords(time=("time", joined("times")))
     data["position"] = (("time", "node", "component"), joined("positions")[:, 0])
     data["velocity"] = (("time", "node", "component"), joined("velocities")[:, 0])
     data["potential_energy"] = (("time",), joined("potential")[:, 0])
@@ -144,22 +143,3 @@ def move(setup: Setup, reporter: Reporter) -> tuple[xr.Dataset, Figures]:
     if damping == 0 and not drives:
         figures["energy drift"] = float(np.abs(energy - energy[0]).max() / max(abs(energy[0]), 1e-300))
     return data, figures
-
-
-def places(setup: Setup) -> xr.Dataset:
-    """A dataset with the network: reference positions and edges."""
-    network = setup.network
-    return xr.Dataset(
-        {
-            "reference": (("node", "axis"), network.positions, {"long_name": "reference position"}),
-            "ends": (("edge", "end"), network.edges, {"long_name": "nodes of each edge"}),
-        },
-        coords={"node": np.arange(network.n_nodes), "edge": np.arange(network.n_edges)},
-    )
-
-
-def epoch_order(setup: Setup, epoch: int) -> np.ndarray:
-    """The order in which an epoch visits the training samples: a function of seed and epoch."""
-    train = setup.task.train
-    assert setup.scene.training is not None
-    return stream(setup.scene.seed, "shuffle", epoch).permutation(train) if setup.scene.training.shuffle else train

@@ -6,7 +6,8 @@ import numpy as np
 import xarray as xr
 
 from sandbox.build import Setup
-from sandbox.doing import epoch_order, places
+from sandbox.dataset import network_dataset
+from sandbox.seeds import stream
 
 
 class Learner:
@@ -21,7 +22,6 @@ class Learner:
         self.setup = setup
         self.epoch = 0
         self.history: list[dict[str, float]] = []
-        self._before = setup.apparatus.stiffness.copy()
         self._stiffness: list[np.ndarray] = []
         self._state_before = self._sample_state()
 
@@ -42,40 +42,37 @@ class Learner:
     def evaluate(self) -> dict[str, float]:
         """Figures of the present stiffnesses on the training and test samples; the meter does not count it."""
         task, apparatus = self.setup.task, self.setup.apparatus
-        meter = dict(vars(apparatus.meter))
         figures: dict[str, float] = {"epoch": self.epoch}
         for name, which in (("train", task.train), ("test", task.test)):
             if len(which):
                 outputs = self._outputs(which)
                 figures |= {f"{name} {key}": value for key, value in task.figures(outputs, which).items()}
-        vars(apparatus.meter).update(meter)
-        figures["relaxations"] = meter["relaxations"]
+        figures["relaxations"] = apparatus.meter.relaxations
         self.history.append(figures)
         self._stiffness.append(apparatus.stiffness.copy())
         return figures
 
     def _outputs(self, which: np.ndarray) -> np.ndarray:
         apparatus = self.setup.apparatus
-        apparatus.clamp(self.setup.task.inputs[which])
-        apparatus.nudge(None, 0.0)
-        return apparatus.read()
+        with apparatus.unmetered():
+            apparatus.nudge(None, 0.0)
+            apparatus.clamp(self.setup.task.inputs[which])
+            return apparatus.read()
 
     def _sample_state(self) -> np.ndarray:
         """(N, D), the state under the first training sample."""
         apparatus, task = self.setup.apparatus, self.setup.task
-        meter = dict(vars(apparatus.meter))
-        apparatus.clamp(task.inputs[task.train[:1]])
-        apparatus.nudge(None, 0.0)
-        state = apparatus.settle().state[0]
-        vars(apparatus.meter).update(meter)
-        return state
+        with apparatus.unmetered():
+            apparatus.nudge(None, 0.0)
+            apparatus.clamp(task.inputs[task.train[:1]])
+            return apparatus.settle().state[0]
 
     def dataset(self) -> xr.Dataset:
         """Everything recorded."""
         setup, task = self.setup, self.setup.task
         looks = setup.scene.system.looks
         names = [n for n in self.history[-1] if n != "epoch"]
-        data = places(setup).assign_coords(
+        data = network_dataset(setup).assign_coords(
             epoch=("epoch", [int(h["epoch"]) for h in self.history]), sample=("sample", np.arange(len(task.inputs)))
         )
         for name in names:
@@ -89,3 +86,10 @@ class Learner:
         data["output"] = (("sample", "output_terminal"), self._outputs(everyone), {"long_name": "output, trained"})
         data["in_test"] = (("sample",), np.isin(everyone, task.test))
         return data
+
+
+def epoch_order(setup: Setup, epoch: int) -> np.ndarray:
+    """The order in which an epoch visits the training samples: a function of seed and epoch."""
+    training, train = setup.scene.training, setup.task.train
+    assert training is not None
+    return stream(setup.scene.seed, "shuffle", epoch).permutation(train) if training.shuffle else train

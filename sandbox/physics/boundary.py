@@ -133,14 +133,6 @@ class Boundary:
             pair_targets=np.concatenate([self.pair_targets, wanted], axis=1),
         )
 
-    def without_springs(self) -> Boundary:
-        """The same clamps and forces; springs to nodes removed, springs across pairs kept at zero stiffness."""
-        return replace(
-            self,
-            spring_stiffness=np.zeros_like(self.spring_stiffness),
-            pair_stiffness=np.zeros_like(self.pair_stiffness),
-        )
-
     def sample(self, b: int) -> Boundary:
         """The boundary of sample b alone, as a batch of one."""
         one = slice(b, b + 1)

@@ -15,6 +15,7 @@ from scipy.sparse.linalg import ArpackError, eigsh, splu
 
 from sandbox.errors import NetworkError
 from sandbox.physics.network import Network
+from sandbox.physics.zero_modes import compatibility_matrix
 
 ZERO_STIFFNESS = 1e-10
 """Eigenvalues of R^T R below this fraction of the largest possible count as zero: far above rounding (1e-15), far below
@@ -31,12 +32,7 @@ def rigidity_matrix(network: Network) -> csr_array:
     if not (lengths > 0).all():
         e = int(np.argmin(lengths))
         raise NetworkError(f"edge {e} joins nodes {tuple(network.edges[e].tolist())}, which coincide; move one of them")
-    n, dim = network.n_nodes, network.dimension
-    units = vectors / lengths[:, None]
-    columns = network.edges[:, :, None] * dim + np.arange(dim)
-    rows = np.repeat(np.arange(network.n_edges), 2 * dim)
-    values = np.stack([-units, units], axis=1)
-    return csr_array((values.ravel(), (rows, columns.ravel())), shape=(network.n_edges, n * dim))
+    return compatibility_matrix(vectors / lengths[:, None], network.edges, network.n_nodes)
 
 
 def rigid_motions(network: Network) -> np.ndarray:
