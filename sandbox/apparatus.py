@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sandbox.errors import BoundaryError, SandboxError
+from sandbox.imperfections import Flaws, Imperfections
 from sandbox.physics.boundary import Boundary
 from sandbox.physics.equilibrium import Equilibrium, NotConverged
 from sandbox.physics.knobs import Coupling, Knobs, balance
@@ -31,6 +32,9 @@ halved."""
 
 INTEGRAL_ROUNDS = 2000
 
+GRIP = 100.0
+"""Stiffness of the springs that clamp an output pair: its distance is wanted, its place is not."""
+
 LOOK_TOLERANCE = 1e-6
 """On the force when the curvature of the joint energy is looked at: the state has come to rest before."""
 
@@ -42,7 +46,8 @@ class Meter:
     Attributes:
         relaxations: of a sample's state (a batch of B counts B times).
         iterations: evaluations of the forces in them.
-        seconds: spent relaxing.
+        linear_solves: with the Hessian, for exact gradients: one for each sample.
+        seconds: spent relaxing and solving.
         unstable: phases in which the joint energy of state and stiffness was seen not to be convex: a clamped phase
             met negative curvature, or held stiffnesses were not at a minimum. Lyapunov descent is not promised there;
             lower the compliance, or the nudging.
@@ -51,6 +56,7 @@ class Meter:
 
     relaxations: int = 0
     iterations: int = 0
+    linear_solves: int = 0
     seconds: float = 0.0
     unstable: int = 0
     at_bounds: int = 0
@@ -70,6 +76,10 @@ class Apparatus:
             knobs against the drift, and uses nothing else.
         tolerance: of every relaxation, see :meth:`sandbox.physics.system.System.relax`.
         drift_tolerance: of the integral homeostat, relative to the largest stiffness.
+        fresh: whether new inputs are relaxed from the rest state, and not from where the last ones left the system.
+            Where there are several minima, what is read then does not depend on what was done before.
+        imperfections: of readings and knobs.
+        rng: of the imperfections.
 
     Raises:
         BoundaryError: for terminals or surroundings that do not fit the system.
@@ -84,6 +94,9 @@ class Apparatus:
     homeostat: Homeostat = "ideal"
     tolerance: float = TOLERANCE
     drift_tolerance: float = 1e-11
+    fresh: bool = False
+    imperfections: Imperfections | None = None
+    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0), repr=False)
     stiffness: np.ndarray = field(default=None)  # type: ignore[assignment]
     knobs: np.ndarray = field(default=None)  # type: ignore[assignment]
     meter: Meter = field(default_factory=Meter)
@@ -103,9 +116,13 @@ class Apparatus:
         self.stiffness = system.stiffness.copy() if self.stiffness is None else np.array(self.stiffness, dtype=float)
         self.knobs = self.stiffness.copy() if self.knobs is None else np.array(self.knobs, dtype=float)
         self.compliance = Knobs(self.knobs, np.asarray(self.compliance, dtype=float), self.coupling).compliance
+        self._flaws = Flaws(self.imperfections, len(self.stiffness), self.rng) if self.imperfections else None
+        if self._flaws:
+            self.compliance = self.compliance * self._flaws.gains
         self._inputs = np.zeros((1, len(self.inputs)))
         self._targets = np.zeros((1, len(self.outputs)))
         self._beta = 0.0
+        self._gripped: np.ndarray | None = None
         self._boundary: Boundary | None = None
         self._settled: Equilibrium | None = None
         self._state: np.ndarray | None = None
@@ -146,6 +163,24 @@ class Apparatus:
         if len(self._targets) not in (1, batch):
             self._targets = np.zeros((1, len(self.outputs)))
             self._beta = 0.0
+        self._gripped = None
+        if self.fresh:
+            self._state = None
+        self._boundary = self._settled = None
+
+    def clamp_outputs(self, values: npt.ArrayLike | None) -> None:
+        """Hold the outputs themselves at values, (B, outputs) or (outputs,); ``None``, or new inputs, let them go.
+
+        Node components are clamped; the distance of a pair is held by a spring of stiffness :data:`GRIP`. Nudges are
+        off while outputs are held.
+        """
+        if values is None:
+            self._gripped = None
+        else:
+            rows = _rows(values, len(self.outputs), "outputs")
+            if len(rows) not in (1, len(self._inputs)):
+                raise BoundaryError(f"there are outputs for {len(rows)} samples; {len(self._inputs)} are clamped")
+            self._gripped = rows
         self._boundary = self._settled = None
 
     def nudge(self, targets: npt.ArrayLike | None, beta: float) -> None:
@@ -183,9 +218,13 @@ class Apparatus:
                     pair_targets=np.repeat(base.pair_targets, batch, axis=0),
                 )
             driven = self.inputs.drive(self.system, base, self._inputs)
-            self._boundary = self.outputs.nudge(
-                driven, np.broadcast_to(self._targets, (batch, len(self.outputs))), self._beta
-            )
+            shape = (batch, len(self.outputs))
+            if self._gripped is None:
+                self._boundary = self.outputs.nudge(driven, np.broadcast_to(self._targets, shape), self._beta)
+            elif self.outputs.kind == "pair":
+                self._boundary = self.outputs.nudge(driven, np.broadcast_to(self._gripped, shape), GRIP)
+            else:
+                self._boundary = self.outputs.drive(self.system, driven, np.broadcast_to(self._gripped, shape))
         return self._boundary
 
     def settle(self) -> Equilibrium:
@@ -200,8 +239,11 @@ class Apparatus:
             rest = self.settle()
             self.knobs = balance(self.stiffness, rest.stiffness_force, np.asarray(self.compliance), self.coupling)
             self.meter.unstable += int(not self._holds(rest))
-            return rest
-        return self._hold_by_integral_control()
+        else:
+            rest = self._hold_by_integral_control()
+        if self._flaws:
+            self.knobs = self._flaws.knobs(self.knobs, self.stiffness)
+        return rest
 
     def release(self) -> Equilibrium:
         """Clamped phase: the knobs stay; stiffnesses and state relax together, and the stiffnesses are the new ones."""
@@ -210,6 +252,9 @@ class Apparatus:
         self._settled = rest
         self.meter.unstable += int(rest.indefinite.any())
         low, high = self.system.bounds
+        if self._flaws and self._flaws.settings.drift:
+            self.stiffness = np.clip(self._flaws.drifted(self.stiffness), low, high)
+            self._settled = None
         # Log knobs end within a rounding of the bound.
         self.meter.at_bounds = int(
             ((self.stiffness <= low * (1 + 1e-12)) | (self.stiffness >= high * (1 - 1e-12))).sum()
@@ -298,13 +343,34 @@ class Apparatus:
             self.meter = meter
 
     def read(self) -> np.ndarray:
-        """Outputs, (B, outputs), at rest."""
+        """Outputs, (B, outputs), at rest, as they are; the meter's noise is not in them."""
         return self.outputs.read(self.system, self.settle().state)
 
+    def shown(self) -> np.ndarray:
+        """Outputs, (B, outputs), at rest, as the meter shows them."""
+        outputs = self.read()
+        return self._flaws.reading(outputs) if self._flaws else outputs.copy()
+
+    def loss_gradient(self, targets: npt.ArrayLike) -> np.ndarray:
+        """Exact gradient (P,) of the mean over samples of 1/2 |output - target|^2, at the present boundary."""
+        rest = self.settle()
+        began = time.perf_counter()
+        wanted = np.broadcast_to(_rows(targets, len(self.outputs), "targets"), (len(rest.status), len(self.outputs)))
+        pull = self.outputs.cost_gradient(self.system, rest.state, wanted)
+        gradient = self.system.sensitivity(rest, self.boundary, pull)
+        self.meter.seconds += time.perf_counter() - began
+        self.meter.linear_solves += len(rest.status)
+        return gradient
+
     def write_stiffness(self, values: npt.ArrayLike) -> None:
-        """Put stiffnesses and knobs at values within the bounds: for controllers that compute their update."""
+        """Put the servo's set points at values, (P,) or one for all, clipped to the bounds; knobs are put there too."""
         low, high = self.system.bounds
-        self.stiffness = np.clip(np.asarray(values, dtype=float), low, high)
+        wanted = np.broadcast_to(np.asarray(values, dtype=float), self.stiffness.shape)
+        if not np.isfinite(wanted).all():
+            raise SandboxError(f"stiffness {int(np.argmin(np.isfinite(wanted)))} was asked to be {wanted.min()}")
+        if self._flaws:
+            wanted = self._flaws.written(self.stiffness, wanted)
+        self.stiffness = np.clip(wanted, low, high)
         self.knobs = self.stiffness.copy()
         self._settled = None
 

@@ -28,19 +28,31 @@ class Bench:
     ========================  ==================================================================
     ``clamp(inputs)``         set the input terminals
     ``nudge(targets, beta)``  attach springs of stiffness beta to the outputs
+    ``clamp_outputs(values)`` hold the outputs themselves
     ``read()``                the output terminals, at rest
     ``hold()``                homeostat: stiffnesses stay, knobs follow
     ``release()``             knobs stay, stiffnesses and state relax
-    ``stiffness``             a reading
+    ``stiffness``             read; set: the set points of the servo that holds them
     ``knobs``                 read and set
     ``meter``                 what it has cost: relaxations, iterations, seconds
+    ``notes``, ``rng``        the controller's own notebook, and its random numbers
     ========================  ==================================================================
+
+    Args:
+        apparatus: what the port leads to.
+        rng: for controllers that draw at random.
+
+    Attributes:
+        notes: what a controller keeps from step to step. Parts are frozen, so this is the place; it begins empty.
+        rng: random numbers of the controller.
     """
 
-    __slots__ = ("__apparatus",)
+    __slots__ = ("__apparatus", "notes", "rng")
 
-    def __init__(self, apparatus: Apparatus) -> None:
+    def __init__(self, apparatus: Apparatus, rng: np.random.Generator | None = None) -> None:
         self.__apparatus = apparatus
+        self.notes: dict[str, Any] = {}
+        self.rng = np.random.default_rng(0) if rng is None else rng
 
     def clamp(self, inputs: npt.ArrayLike) -> None:
         """Set the inputs: (inputs,) for one sample, (B, inputs) for a batch that shares the stiffnesses."""
@@ -50,9 +62,13 @@ class Bench:
         """Attach a spring of stiffness beta, of any sign, from each output to its target; ``None, 0`` removes them."""
         self.__apparatus.nudge(targets, beta)
 
+    def clamp_outputs(self, values: npt.ArrayLike | None) -> None:
+        """Hold the outputs themselves at values, as inputs are held; ``None``, or new inputs, let them go."""
+        self.__apparatus.clamp_outputs(values)
+
     def read(self) -> np.ndarray:
         """Outputs (B, outputs). If something was changed since the last rest, the state relaxes first."""
-        return self.__apparatus.read().copy()
+        return self.__apparatus.shown()
 
     def hold(self) -> None:
         """Let the state relax while the knobs are adjusted so that every stiffness stays at its present value."""
@@ -64,8 +80,12 @@ class Bench:
 
     @property
     def stiffness(self) -> np.ndarray:
-        """A reading of the stiffnesses, (P,)."""
+        """The stiffnesses, (P,). Set: what the servo is to hold them at, clipped to their bounds."""
         return self.__apparatus.stiffness.copy()
+
+    @stiffness.setter
+    def stiffness(self, values: npt.ArrayLike) -> None:
+        self.__apparatus.write_stiffness(values)
 
     @property
     def knobs(self) -> np.ndarray:
@@ -94,8 +114,8 @@ class WhiteBox(Bench):
 
     __slots__ = ("__open",)
 
-    def __init__(self, apparatus: Apparatus) -> None:
-        super().__init__(apparatus)
+    def __init__(self, apparatus: Apparatus, rng: np.random.Generator | None = None) -> None:
+        super().__init__(apparatus, rng)
         self.__open = apparatus
 
     @property
@@ -117,11 +137,4 @@ class WhiteBox(Bench):
 
     def loss_gradient(self, targets: npt.ArrayLike) -> np.ndarray:
         """Exact gradient (P,) of the mean over samples of 1/2 |output - target|^2, at the present boundary."""
-        a: Any = self.__open
-        rest = a.settle()
-        wanted = np.broadcast_to(np.atleast_2d(np.asarray(targets, dtype=float)), (len(rest.status), len(a.outputs)))
-        return a.system.sensitivity(rest, a.boundary, a.outputs.cost_gradient(a.system, rest.state, wanted))
-
-    def write_stiffness(self, values: npt.ArrayLike) -> None:
-        """Set the stiffnesses themselves, clipped to their bounds."""
-        self.__open.write_stiffness(values)
+        return self.__open.loss_gradient(targets)

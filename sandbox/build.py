@@ -14,9 +14,10 @@ from sandbox.parts import Site, TaskPart
 from sandbox.physics import groups
 from sandbox.physics.boundary import Boundary
 from sandbox.physics.network import Network
-from sandbox.physics.system import System
+from sandbox.physics.system import System, stiffness_groups
 from sandbox.scene import Group, Nodes, Scene
 from sandbox.seeds import stream
+from sandbox.spread import draw
 from sandbox.task import Task
 from sandbox.terminals import Terminals
 
@@ -36,9 +37,11 @@ class Setup:
 
     @cached_property
     def system(self) -> System:
-        network = self.network
+        network, seed = self.network, self.scene.seed
         with _at("system"):
-            return self.scene.system.build(network, stream(self.scene.seed, "system"))
+            system = self.scene.system.build(network, stream(seed, "system"))
+        with _at("bench.imperfections"):
+            return self.scene.bench.imperfections.disguise(system, stream(seed, "disguise"))
 
     @cached_property
     def boundary(self) -> Boundary:
@@ -111,23 +114,45 @@ class Setup:
     def apparatus(self) -> Apparatus:
         settings = self.scene.bench
         inputs, outputs = self.terminals
+        with _at("bench.compliance"):
+            compliance = self._compliance()
         with _at("terminals"):
             return Apparatus(
                 self.system,
                 inputs,
                 outputs,
                 surroundings=self.boundary,
-                compliance=settings.compliance,
+                compliance=compliance,
                 coupling=settings.coupling,
                 homeostat=settings.homeostat,
                 tolerance=settings.tolerance,
+                fresh=settings.fresh,
+                imperfections=settings.imperfections,
+                rng=stream(self.scene.seed, "imperfections"),
             )
+
+    def _compliance(self) -> np.ndarray:
+        """(P,) of every stiffness."""
+        given, count = self.scene.bench.compliance, len(self.system.stiffness)
+        if not isinstance(given, dict):
+            return draw(given, count, stream(self.scene.seed, "compliance"))
+        known = stiffness_groups(self.system)
+        if set(given) != set(known):
+            names = ", ".join(repr(name) for name in known) or "none; give a number"
+            raise SandboxError(
+                f"names the groups {sorted(given)}; the stiffnesses of this system have the groups: {names}"
+            )
+        compliance = np.empty(count)
+        for name, value in given.items():
+            compliance[known[name]] = value
+        return compliance
 
     @cached_property
     def bench(self) -> Bench:
         """The port that the scene's controller asks for."""
         assert self.scene.controller is not None
-        return (WhiteBox if self.scene.controller.port == "white box" else Bench)(self.apparatus)
+        port = WhiteBox if self.scene.controller.port == "white box" else Bench
+        return port(self.apparatus, stream(self.scene.seed, "controller"))
 
     @cached_property
     def task(self) -> Task:

@@ -9,6 +9,9 @@ from sandbox.build import Setup
 from sandbox.dataset import network_dataset
 from sandbox.seeds import stream
 
+SLAB = 1000
+"""Samples that are evaluated at once, so that memory does not grow with the data set."""
+
 
 class Learner:
     """Trains the apparatus of a setup.
@@ -41,7 +44,8 @@ class Learner:
 
     def evaluate(self) -> dict[str, float]:
         """Figures of the present stiffnesses on the training and test samples; the meter does not count it."""
-        task, apparatus = self.setup.task, self.setup.apparatus
+        task, apparatus, training = self.setup.task, self.setup.apparatus, self.setup.scene.training
+        assert training is not None
         figures: dict[str, float] = {"epoch": self.epoch}
         for name, which in (("train", task.train), ("test", task.test)):
             if len(which):
@@ -49,15 +53,20 @@ class Learner:
                 figures |= {f"{name} {key}": value for key, value in task.figures(outputs, which).items()}
         figures["relaxations"] = apparatus.meter.relaxations
         self.history.append(figures)
+        if training.keep == "ends" and len(self._stiffness) == 2:
+            self._stiffness.pop()
         self._stiffness.append(apparatus.stiffness.copy())
         return figures
 
     def _outputs(self, which: np.ndarray) -> np.ndarray:
-        apparatus = self.setup.apparatus
+        """(S', outputs) of samples, a slab at a time."""
+        apparatus, pieces = self.setup.apparatus, []
         with apparatus.unmetered():
             apparatus.nudge(None, 0.0)
-            apparatus.clamp(self.setup.task.inputs[which])
-            return apparatus.read()
+            for first in range(0, len(which), SLAB):
+                apparatus.clamp(self.setup.task.inputs[which[first : first + SLAB]])
+                pieces.append(apparatus.read())
+        return np.concatenate(pieces)
 
     def _sample_state(self) -> np.ndarray:
         """(N, D), the state under the first training sample."""
@@ -77,7 +86,10 @@ class Learner:
         )
         for name in names:
             data[name.replace(" ", "_")] = (("epoch",), [h[name] for h in self.history])
-        data["stiffness"] = (("epoch", "edge"), np.array(self._stiffness), {"long_name": looks.stiffness})
+        kept = np.array(self._stiffness)
+        when = "epoch" if len(kept) == len(self.history) else "end"
+        what = "edge" if kept.shape[1] == setup.network.n_edges else "knob"
+        data["stiffness"] = ((when, what), kept, {"long_name": looks.stiffness})
         data["state_before"] = (("node", "component"), self._state_before, {"long_name": f"{looks.state}, untrained"})
         data["state_after"] = (("node", "component"), self._sample_state(), {"long_name": f"{looks.state}, trained"})
         data["input"] = (("sample", "input_terminal"), task.inputs)

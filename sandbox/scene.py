@@ -12,8 +12,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from sandbox.errors import PluginError, SceneError
+from sandbox.imperfections import Imperfections
 from sandbox.parts import Controller, Graph, Part, SystemPart, TaskPart
 from sandbox.plugins import plugins
+from sandbox.spread import Spread
 
 MAX_BYTES = 1_000_000
 NAME = r"^\w[\w .()+-]*$"
@@ -114,15 +116,26 @@ class TerminalPlaces(Section):
         return self
 
 
+Positive = Annotated[float, Field(gt=0)]
+
+
 class BenchSettings(Section):
     """Knobs and homeostat of the apparatus."""
 
-    compliance: float = Field(default=1.0, gt=0, description="of every stiffness; the learning rate is compliance*beta")
+    compliance: Positive | Spread | dict[str, Positive] = Field(
+        default=1.0,
+        description="of every stiffness: a number, a random draw, or a number for each group of stiffnesses; "
+        "the learning rate is compliance*beta",
+    )
     coupling: Literal["quadratic", "log"] = "quadratic"
     homeostat: Literal["ideal", "integral"] = "ideal"
     tolerance: float = Field(
         default=1e-10, gt=0, lt=1e-2, description="of every relaxation, relative to the forces at play"
     )
+    fresh: bool = Field(
+        default=False, description="relax new inputs from the rest state, not from where the last left off"
+    )
+    imperfections: Imperfections = Imperfections()
 
 
 class Training(Section):
@@ -134,6 +147,9 @@ class Training(Section):
     every: int = Field(1, gt=0, description="epochs between evaluations")
     stop_loss: float | None = Field(None, gt=0, description="stop once the training loss is below")
     compliance_decay: float = Field(1.0, gt=0, le=1, description="factor on the compliance after each epoch")
+    keep: Literal["every", "ends"] = Field(
+        "every", description="evaluations whose stiffnesses are recorded: all, or the first and the last"
+    )
 
 
 class Relax(Section):

@@ -28,7 +28,7 @@ class Adjoint(Controller):
         bench.clamp(inputs)
         bench.nudge(None, 0.0)
         gradient = bench.loss_gradient(targets)
-        bench.write_stiffness(bench.stiffness - self.rate * bench.compliance * gradient)
+        bench.stiffness = bench.stiffness - self.rate * bench.compliance * gradient
 
 
 @sandbox.hookimpl

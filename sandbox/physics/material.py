@@ -73,7 +73,21 @@ class Material:
         self._bounds = (np.full(network.n_edges, float(low)), np.full(network.n_edges, float(high)))
         if box is not None and not box[0] < box[1]:
             raise NetworkError(f"the box of the state is {box}; the lower value must be below the upper")
+        self.linearized = linearized
         self.caches: dict[bytes, object] = {}  # symbolic work by boundary pattern, freed with the material
+
+    def with_law(self, law: EdgeLaw, parameters: Mapping[str, npt.ArrayLike]) -> Material:
+        """The same material with another law: its own parameters, and those added to or replaced by ``parameters``."""
+        return Material(
+            self.network,
+            law,
+            {name: value for name, value in {**self.parameters, **parameters}.items() if name in law.parameters},
+            bounds=(float(self._bounds[0][0]), float(self._bounds[1][0])) if len(self._bounds[0]) else (0.0, np.inf),
+            node_law=self.node_law,
+            node_parameters=self.node_parameters,
+            linearized=self.linearized,
+            box=self.box,
+        )
 
     @property
     def stiffness(self) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -24,6 +25,8 @@ class System(Protocol):
     :class:`~sandbox.physics.material.Material` implements it for networks of edges. A system that is not a sparse
     list of edges implements it itself; the bench and all controllers work on it unchanged. A system is immutable:
     stiffnesses and states are arguments and results.
+
+    A system whose stiffnesses come in kinds may have ``stiffness_groups``, a mapping of names to slices of (P,).
     """
 
     @property
@@ -89,3 +92,8 @@ class System(Protocol):
         controller can reach this; it is the yardstick.
         """
         ...
+
+
+def stiffness_groups(system: System) -> Mapping[str, slice]:
+    """Named groups of a system's stiffnesses; empty for a system that names none."""
+    return getattr(system, "stiffness_groups", {})

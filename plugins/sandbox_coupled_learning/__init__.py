@@ -1,0 +1,1 @@
+"""Coupled learning and contrastive learning: rules that clamp the outputs."""

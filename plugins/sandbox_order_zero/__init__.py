@@ -1,0 +1,1 @@
+"""Trial and error: methods that read the loss and nothing else."""
