@@ -12,6 +12,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from sandbox.bench import Bench
     from sandbox.physics.network import Network
     from sandbox.physics.system import System
@@ -51,6 +53,12 @@ class SystemPart(Part):
     def build(self, network: Network, rng: np.random.Generator) -> System:
         """Make the system; every random draw comes from ``rng``."""
         raise NotImplementedError
+
+    def portrait(self, system: System, before: np.ndarray, after: np.ndarray) -> Figure | None:
+        """A figure of stiffnesses before and after learning, (P,) each, for systems that a drawing of nodes and edges
+        does not suit; ``None`` for the others.
+        """
+        return None
 
     def inertia(self) -> tuple[float, float] | None:
         """Mass of every node and friction rate, for dynamics; ``None`` for a system without."""

@@ -37,10 +37,13 @@ def preview(setup: Setup) -> Any:
     """The network that a scene would build, before anything is done with it."""
     from sandbox.plot import PAGE, draw_network
 
-    looks = setup.scene.system.looks
+    looks, stiffness = setup.scene.system.looks, setup.system.stiffness
+    portrait = setup.scene.system.portrait(setup.system, stiffness, stiffness)
+    if portrait is not None:
+        return portrait
     return draw_network(
         setup.network,
-        stiffness=setup.system.stiffness,
+        stiffness=stiffness,
         stiffness_label=looks.stiffness,
         roles=setup.roles,
         title=setup.scene.title or setup.scene.name,
@@ -55,22 +58,23 @@ def _learning(setup: Setup, data: xr.Dataset) -> dict[str, Any]:
     loss = {k: data[f"{k}_loss"].to_numpy() for k in ("train", "test") if f"{k}_loss" in data}
     accuracy = {k: data[f"{k}_accuracy"].to_numpy() for k in ("train", "test") if f"{k}_accuracy" in data}
     stiffness = data["stiffness"].to_numpy()
+    figures = {"learning": learning_curves(data["epoch"].to_numpy(), loss, accuracy or None)}
+    portrait = setup.scene.system.portrait(setup.system, stiffness[0], stiffness[-1])
+    if portrait is not None:
+        return figures | {"stiffness": portrait}
     before, after = data["state_before"].to_numpy(), data["state_after"].to_numpy()
     if looks.moves:
         shots = Snapshot(None, stiffness[0], before), Snapshot(None, stiffness[-1], after)
     else:
         shots = Snapshot(before[:, 0], stiffness[0]), Snapshot(after[:, 0], stiffness[-1])
-    figures = {
-        "learning": learning_curves(data["epoch"].to_numpy(), loss, accuracy or None),
-        "network": before_after(
-            setup.network,
-            *shots,
-            state_label=looks.state,
-            stiffness_label=looks.stiffness,
-            roles=setup.roles,
-            titles=("untrained", "trained"),
-        ),
-    }
+    figures["network"] = before_after(
+        setup.network,
+        *shots,
+        state_label=looks.state,
+        stiffness_label=looks.stiffness,
+        roles=setup.roles,
+        titles=("untrained", "trained"),
+    )
     if looks.moves:
         figures["deformation"] = _deformation(setup, after)
     return figures

@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from sandbox import hookspecs, scene
+from sandbox.imperfections import Imperfections
 from sandbox.plugins import plugins
 from sandbox.spread import Spread
 
@@ -36,6 +37,7 @@ TABLES = {
     "`[training]`": scene.Training,
     "`[terminals]`": scene.TerminalPlaces,
     "`[bench]`": scene.BenchSettings,
+    "`[bench.imperfections]`": Imperfections,
 }
 """Headings of docs/scenes.md and the models whose keys are under them."""
 
@@ -45,7 +47,7 @@ def default_text(field: FieldInfo) -> str:
     default = field.default if field.default_factory is None else field.get_default(call_default_factory=True)
     if default is PydanticUndefined:
         return "required"
-    if default is None:
+    if default is None or isinstance(default, Imperfections):
         return "none"
     if isinstance(default, Spread):
         return f"`{{ low = {default.low:g}, high = {default.high:g} }}`"
