@@ -20,7 +20,9 @@ from sandbox.imperfections import Flaws, Imperfections
 from sandbox.physics.boundary import Boundary
 from sandbox.physics.equilibrium import Equilibrium, NotConverged
 from sandbox.physics.knobs import Coupling, Knobs, balance
-from sandbox.physics.system import TOLERANCE, System
+from sandbox.physics.material import Material
+from sandbox.physics.relaxation.replay import Tape, can_replay, replay
+from sandbox.physics.system import MAX_ITERATIONS, TOLERANCE, System
 from sandbox.terminals import Terminals
 
 Homeostat = Literal["ideal", "integral"]
@@ -116,7 +118,11 @@ class Apparatus:
         self.stiffness = system.stiffness.copy() if self.stiffness is None else np.array(self.stiffness, dtype=float)
         self.knobs = self.stiffness.copy() if self.knobs is None else np.array(self.knobs, dtype=float)
         self.compliance = Knobs(self.knobs, np.asarray(self.compliance, dtype=float), self.coupling).compliance
-        self._flaws = Flaws(self.imperfections, len(self.stiffness), self.rng) if self.imperfections else None
+        flaws = self.imperfections
+        if flaws is None or flaws == Imperfections():
+            self._flaws = None
+        else:
+            self._flaws = Flaws(flaws, len(self.stiffness), self.rng)
         if self._flaws:
             self.compliance = self.compliance * self._flaws.gains
         self._inputs = np.zeros((1, len(self.inputs)))
@@ -206,26 +212,27 @@ class Apparatus:
     def boundary(self) -> Boundary:
         """What is imposed now: surroundings, inputs and nudges."""
         if self._boundary is None:
-            base = self.surroundings
-            assert base is not None
-            batch = len(self._inputs)
-            if batch > 1:
-                base = replace(
-                    base,
-                    values=np.repeat(base.values, batch, axis=0),
-                    forces=np.repeat(base.forces, batch, axis=0),
-                    spring_targets=np.repeat(base.spring_targets, batch, axis=0),
-                    pair_targets=np.repeat(base.pair_targets, batch, axis=0),
-                )
-            driven = self.inputs.drive(self.system, base, self._inputs)
-            shape = (batch, len(self.outputs))
-            if self._gripped is None:
-                self._boundary = self.outputs.nudge(driven, np.broadcast_to(self._targets, shape), self._beta)
-            elif self.outputs.kind == "pair":
-                self._boundary = self.outputs.nudge(driven, np.broadcast_to(self._gripped, shape), GRIP)
-            else:
-                self._boundary = self.outputs.drive(self.system, driven, np.broadcast_to(self._gripped, shape))
+            self._boundary = self._imposed(self._inputs, self._targets, self._beta)
         return self._boundary
+
+    def _imposed(self, inputs: np.ndarray, targets: np.ndarray, beta: float) -> Boundary:
+        base, batch = self.surroundings, len(inputs)
+        assert base is not None
+        if batch > 1:
+            base = replace(
+                base,
+                values=np.repeat(base.values, batch, axis=0),
+                forces=np.repeat(base.forces, batch, axis=0),
+                spring_targets=np.repeat(base.spring_targets, batch, axis=0),
+                pair_targets=np.repeat(base.pair_targets, batch, axis=0),
+            )
+        driven = self.inputs.drive(self.system, base, inputs)
+        shape = (batch, len(self.outputs))
+        if self._gripped is None:
+            return self.outputs.nudge(driven, np.broadcast_to(targets, shape), beta)
+        if self.outputs.kind == "pair":
+            return self.outputs.nudge(driven, np.broadcast_to(self._gripped, shape), GRIP)
+        return self.outputs.drive(self.system, driven, np.broadcast_to(self._gripped, shape))
 
     def settle(self) -> Equilibrium:
         """Relax the state at the present stiffnesses, unless it is at rest already."""
@@ -251,15 +258,18 @@ class Apparatus:
         self.stiffness = rest.stiffness.copy()
         self._settled = rest
         self.meter.unstable += int(rest.indefinite.any())
-        low, high = self.system.bounds
         if self._flaws and self._flaws.settings.drift:
-            self.stiffness = np.clip(self._flaws.drifted(self.stiffness), low, high)
+            self.stiffness = np.clip(self._flaws.drifted(self.stiffness), *self.system.bounds)
             self._settled = None
+        self._count_at_bounds()
+        return rest
+
+    def _count_at_bounds(self) -> None:
+        low, high = self.system.bounds
         # Log knobs end within a rounding of the bound.
         self.meter.at_bounds = int(
             ((self.stiffness <= low * (1 + 1e-12)) | (self.stiffness >= high * (1 - 1e-12))).sum()
         )
-        return rest
 
     def _holds(self, rest: Equilibrium) -> bool:
         """Whether the held stiffnesses and the state are at a minimum of the joint energy: one look, no iteration.
@@ -330,6 +340,55 @@ class Apparatus:
         self.meter.relaxations += len(result.status)
         self.meter.iterations += int(result.iterations.sum())
         return result
+
+    # Many steps at once.
+
+    def can_replay(self) -> bool:
+        """Whether recorded steps can be replayed: a perfect servo on edges, few enough for the fused relaxation."""
+        return (
+            self._flaws is None
+            and self.homeostat == "ideal"
+            and isinstance(self.system, Material)
+            and can_replay(self.system, self.boundary)
+        )
+
+    def replay(self, tape: Tape, inputs: np.ndarray, targets: np.ndarray) -> int:
+        """Do a recorded step on samples (S, inputs), (S, outputs), one after another, as if phase by phase.
+
+        For an apparatus that :meth:`can_replay`.
+
+        Returns:
+            How many steps were done; fewer than S where a step met a relaxation that did not converge, which is for
+            the caller to do phase by phase.
+        """
+        assert isinstance(self.system, Material)
+        inputs, targets = _rows(inputs, len(self.inputs), "inputs"), _rows(targets, len(self.outputs), "targets")
+        self._gripped = None
+        loose, nudged = (self._imposed(inputs, targets, beta) for beta in (0.0, 1.0))
+        began = time.perf_counter()
+        done = replay(
+            self.system,
+            loose,
+            nudged,
+            tape,
+            self.stiffness,
+            self._knobs(),
+            self._state if self._state is not None and len(self._state) == 1 else None,
+            fresh=self.fresh,
+            tolerance=self.tolerance,
+            look_tolerance=LOOK_TOLERANCE,
+            max_iterations=MAX_ITERATIONS,
+        )
+        self.meter.seconds += time.perf_counter() - began
+        self.meter.relaxations += done.steps * tape.relaxations
+        self.meter.iterations += done.iterations
+        self.meter.unstable += done.unstable
+        self.stiffness, self.knobs, self._state = done.stiffness, done.knobs, done.state
+        last = max(done.steps - 1, 0)
+        self._inputs, self._targets, self._beta = inputs[last : last + 1], targets[last : last + 1], tape.last_beta
+        self._boundary = self._settled = None
+        self._count_at_bounds()
+        return done.steps
 
     # Readings.
 

@@ -7,6 +7,7 @@ import xarray as xr
 
 from sandbox.build import Setup
 from sandbox.dataset import network_dataset
+from sandbox.replay import record
 from sandbox.seeds import stream
 
 SLAB = 1000
@@ -35,9 +36,17 @@ class Learner:
         assert controller is not None
         task, bench = self.setup.task, self.setup.bench
         order = epoch_order(self.setup, self.epoch)
-        for first in range(0, len(order), training.batch):
-            samples = order[first : first + training.batch]
-            controller.step(bench, task.inputs[samples], task.targets[samples])
+        apparatus = self.setup.apparatus
+        tape = record(controller) if training.batch == 1 and apparatus.can_replay() else None
+        done = 0
+        while done < len(order):
+            ahead = order[done : done + SLAB]
+            did = 0 if tape is None else apparatus.replay(tape, task.inputs[ahead], task.targets[ahead])
+            if did < len(ahead):
+                samples = ahead[did : did + training.batch]
+                controller.step(bench, task.inputs[samples], task.targets[samples])
+                did += len(samples)
+            done += did
         self.epoch += 1
         if training.compliance_decay != 1:
             self.setup.apparatus.compliance = np.asarray(self.setup.apparatus.compliance) * training.compliance_decay

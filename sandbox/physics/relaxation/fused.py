@@ -15,12 +15,15 @@ MAX_FREE = 3000
 
 
 @dataclass(eq=False)
-class _Workspace:
+class Workspace:
     """A plan and the scratch memory of the largest batch seen with it."""
 
     plan: Plan
     frame: np.ndarray
     work: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+
+    def __post_init__(self) -> None:
+        self.no_grip = np.zeros(len(self.plan.place) + len(self.frame))
 
     def scratch(self, batch: int, n_state: int) -> np.ndarray:
         size = n_state + 2 * self.plan.n_free + 3 * self.plan.n_slots
@@ -38,16 +41,12 @@ def can_relax(problem: Problem) -> bool:
 
 def relax(problem: Problem) -> Equilibrium:
     """Newton's method on the fused kernel; see :mod:`sandbox.physics.relaxation.fused_kernel`."""
-    from sandbox.physics.relaxation import fused_kernel as fk
+    from sandbox.physics.relaxation import fused_sample as fk
+    from sandbox.physics.relaxation.fused_kernel import fused_kernel
 
-    material, boundary = problem.material, problem.boundary
-    key = b"fused" + boundary.pattern
-    workspace = material.caches.get(key)
-    if not isinstance(workspace, _Workspace):
-        workspace = _Workspace(analyze(problem.ends, boundary.clamped), material.frame(boundary.pairs))
-        material.caches[key] = workspace
+    material, workspace = problem.material, workspace_of(problem)
     plan, batch, n_edges = workspace.plan, problem.batch, len(problem.stiffness)
-    kernel = fk.fused_kernel(
+    kernel = fused_kernel(
         material.law,
         material.node_law,
         material.components,
@@ -62,17 +61,18 @@ def relax(problem: Problem) -> Equilibrium:
         n_edges,
         problem.ends,
         workspace.frame,
-        problem.stiffness,
+        problem.stiffness[None],
         material.fixed_parameters,
-        problem.knob_rows,
+        problem.knob_rows[None],
         material.node_parameter_rows,
         problem.outside,
         problem.pair_springs,
+        workspace.no_grip,
         plan.place,
         plan.slots,
         plan.columns,
-        _never_empty(plan.rows),
-        _never_empty(plan.updates),
+        never_empty(plan.rows),
+        never_empty(plan.updates),
         problem.tolerance,
         problem.max_iterations,
         state,
@@ -97,5 +97,17 @@ def relax(problem: Problem) -> Equilibrium:
     )
 
 
-def _never_empty(array: np.ndarray) -> np.ndarray:
+def workspace_of(problem: Problem) -> Workspace:
+    """The plan for the problem's pattern, made once for each."""
+    material, boundary = problem.material, problem.boundary
+    key = b"fused" + boundary.pattern
+    workspace = material.caches.get(key)
+    if not isinstance(workspace, Workspace):
+        workspace = Workspace(analyze(problem.ends, boundary.clamped), material.frame(boundary.pairs))
+        material.caches[key] = workspace
+    return workspace
+
+
+def never_empty(array: np.ndarray) -> np.ndarray:
+    """The array, or one that is not empty: kernels do not take empty ones."""
     return array if len(array) else np.zeros(1, dtype=np.int32)

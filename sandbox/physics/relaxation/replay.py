@@ -1,0 +1,168 @@
+"""A learning step recorded once and replayed over a stream of samples, many steps to a kernel launch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sandbox.physics import rigidity
+from sandbox.physics.boundary import Boundary
+from sandbox.physics.knobs import Coupling, Knobs
+from sandbox.physics.material import Material
+from sandbox.physics.relaxation import fused
+from sandbox.physics.relaxation.problem import pose
+
+
+@dataclass(frozen=True)
+class Tape:
+    """What a step does to a bench, in order.
+
+    Attributes:
+        phases: ``"clamp"`` (the sample's inputs), ``"nudge"`` (to its targets), ``"hold"`` or ``"release"``.
+        betas: nudging strength of each ``"nudge"``; of no meaning for the others.
+    """
+
+    phases: tuple[str, ...]
+    betas: tuple[float, ...]
+
+    @property
+    def relaxations(self) -> int:
+        """Relaxations of a step."""
+        return sum(phase in ("hold", "release") for phase in self.phases)
+
+    @property
+    def last_beta(self) -> float:
+        """Nudging strength that a step leaves behind."""
+        return next((b for p, b in zip(self.phases[::-1], self.betas[::-1], strict=True) if p == "nudge"), 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Replayed:
+    """What became of a stream of steps.
+
+    Attributes:
+        steps: done; fewer than asked if the next one met a relaxation that did not converge. That one is taken back.
+        stiffness, knobs: (P,) after the last step done.
+        state: (1, N, D).
+        iterations: evaluations of the forces.
+        unstable: phases in which the joint energy was seen not to be convex.
+    """
+
+    steps: int
+    stiffness: np.ndarray
+    knobs: np.ndarray
+    state: np.ndarray
+    iterations: int
+    unstable: int
+
+
+def can_replay(material: Material, boundary: Boundary) -> bool:
+    """Whether the fused relaxation suits single samples of the boundary."""
+    return fused.can_relax(pose(material, boundary.sample(0), None, None, None, 1.0, 1))
+
+
+def replay(
+    material: Material,
+    loose: Boundary,
+    nudged: Boundary,
+    tape: Tape,
+    stiffness: np.ndarray,
+    knobs: Knobs,
+    start: np.ndarray | None,
+    *,
+    fresh: bool,
+    tolerance: float,
+    look_tolerance: float,
+    max_iterations: int,
+) -> Replayed:
+    """Do the tape's step on each sample of the boundaries in turn.
+
+    Args:
+        loose, nudged: what is imposed on the samples with nudges of stiffness 0 and 1.
+        stiffness: (P,) at the start.
+        knobs: at the start; their compliance and coupling hold throughout.
+        start: (1, N, D) state before the first step, the rest state by default.
+        fresh: whether every sample starts from the rest state.
+        look_tolerance: on the force, where it is looked whether held stiffnesses are at a minimum.
+
+    Raises:
+        NetworkError: for floppy or disconnected parts.
+    """
+    from sandbox.physics.relaxation import replay_kernel as rk
+    from sandbox.physics.relaxation.fused_sample import REPORT_SIZE
+
+    first = replace(nudged.sample(0), pair_stiffness=loose.pair_stiffness, spring_stiffness=loose.spring_stiffness)
+    rigidity.check(pose(material, first, stiffness, None, None, tolerance, max_iterations))
+    every = pose(material, loose, stiffness, knobs, None, tolerance, max_iterations)
+    workspace = fused.workspace_of(every)
+    plan, n_edges, samples = workspace.plan, len(stiffness), loose.batch
+    kernel = rk.replay_kernel(
+        material.law, material.node_law, material.components, material.geometry == "projection", knobs.coupling
+    )
+    springs = (nudged.spring_stiffness - loose.spring_stiffness).ravel()
+    grip = np.concatenate([springs, nudged.pair_stiffness - loose.pair_stiffness])
+    outside, pairs = every.outside, every.pair_springs
+    outside[:, 2] = nudged.spring_targets.reshape(samples, -1)
+    if len(nudged.pairs):
+        pairs[:, 1] = nudged.pair_targets
+    rest = material.rest_state().ravel()
+    state = np.array(rest if start is None else start, dtype=float).reshape(1, -1)
+    held, knob = stiffness[None].astype(float), every.knob_rows[None].copy()
+    free, pull = np.empty((2, 1, n_edges))
+    tally = np.zeros((1, rk.TALLY_SIZE))
+    phases, betas = _program(tape)
+    kernel(
+        phases,
+        betas,
+        np.arange(samples, dtype=np.int32),
+        int(fresh),
+        np.ascontiguousarray(loose.values.reshape(samples, -1)),
+        rest,
+        look_tolerance,
+        n_edges,
+        every.ends,
+        workspace.frame,
+        held,
+        material.fixed_parameters,
+        knob,
+        material.node_parameter_rows,
+        outside,
+        pairs,
+        grip,
+        plan.place,
+        plan.slots,
+        plan.columns,
+        fused.never_empty(plan.rows),
+        fused.never_empty(plan.updates),
+        tolerance,
+        max_iterations,
+        state,
+        free,
+        pull,
+        workspace.scratch(1, state.shape[1]),
+        np.empty((1, REPORT_SIZE)),
+        np.empty((1, 3, max(n_edges, state.shape[1]))),
+        tally,
+    )
+    return Replayed(
+        steps=int(tally[0, rk.STEPS]),
+        stiffness=held[0],
+        knobs=_values(knob[0, 0], knobs.coupling),
+        state=state.reshape(1, *material.rest_state().shape),
+        iterations=int(tally[0, rk.SPENT]),
+        unstable=int(tally[0, rk.UNSTABLE]),
+    )
+
+
+def _program(tape: Tape) -> tuple[np.ndarray, np.ndarray]:
+    """The kernel's phases: after every hold, a look at the curvature."""
+    from sandbox.physics.relaxation import replay_kernel as rk
+
+    codes = {"clamp": (rk.CLAMP,), "nudge": (rk.NUDGE,), "hold": (rk.HOLD, rk.LOOK), "release": (rk.RELEASE,)}
+    phases = [(code, beta) for name, beta in zip(tape.phases, tape.betas, strict=True) for code in codes[name]]
+    return np.array([p[0] for p in phases], dtype=np.int32), np.array([p[1] for p in phases], dtype=float)
+
+
+def _values(coordinates: np.ndarray, coupling: Coupling) -> np.ndarray:
+    return np.exp(coordinates) if coupling == "log" else coordinates
