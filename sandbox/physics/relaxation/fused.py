@@ -58,6 +58,7 @@ def relax(problem: Problem) -> Equilibrium:
     stiffness, pull = np.empty((batch, n_edges)), np.empty((batch, n_edges))
     report = np.empty((batch, fk.REPORT_SIZE))
     kernel(
+        float(problem.knobs is not None),
         n_edges,
         problem.ends,
         workspace.frame,

@@ -36,6 +36,7 @@ def fused_kernel(
     # Arguments as in relax_sample, with one row of held and knob, and as many samples outside as states.
     @ti.kernel
     def relax(
+        free: ti.f64,
         n_edges: ti.i32,
         ends: _index_table,
         frame: _matrix,
@@ -65,7 +66,7 @@ def fused_kernel(
             ti.loop_config(block_dim=1)
         for b in range(state.shape[0]):
             relax_sample(
-                b, b, 0, 1.0, 0.0,
+                b, b, 0, free, 0.0,
                 n_edges, ends, frame, held, fixed, knob, node_parameters, outside, pair_springs, grip,
                 place, slots, columns, rows, updates, tolerance, max_evaluations,
                 state, stiffness, pull, work, report,

@@ -47,6 +47,7 @@ def sample_function(
     n_fixed, n_node = len(law.fixed), len(node_law.parameters) if node_law is not None else 0
     has_node_law = node_law is not None
     log_knobs = coupling == "log"
+    linear = projection and law.is_quadratic and (node_law is None or node_law.is_quadratic)
     local_steps = 1 if law.is_quadratic_in_stiffness and not log_knobs else 60
 
     @ti.func
@@ -109,6 +110,7 @@ def sample_function(
         culprit = -1
         evaluations = 0
         status = int(Status.OUT_OF_ITERATIONS)
+        reuse = 0  # 1: linear forces, held stiffnesses: the factor at hand is that of every state
         for evaluation in range(max_evaluations):
             # Energy, gradient and Hessian at the trial state.
             trial = 0.0
@@ -120,9 +122,10 @@ def sample_function(
             torn = 0  # stiffnesses at a maximum of their own energy
             for f in range(n_free):
                 work[b, gradient + f] = 0.0
-            for s in range(n_slots):
-                work[b, hessian + s] = 0.0
-                work[b, excess + s] = 0.0
+            if reuse == 0:
+                for s in range(n_slots):
+                    work[b, hessian + s] = 0.0
+                    work[b, excess + s] = 0.0
             for e in range(ends.shape[0]):
                 i = ends[e, 0] * dim
                 j = ends[e, 1] * dim
@@ -217,30 +220,31 @@ def sample_function(
                     p = place[j + c]
                     if p >= 0:
                         work[b, gradient + p] += tension * n[c]
-                # What lifts the block's negative eigenvalues, along and across the bond, to zero.
-                lift_along = ti.max(-curvature, 0.0)
-                lift_across = ti.max(-across, 0.0)
-                for c in ti.static(range(dim)):
-                    for d in ti.static(range(dim)):
-                        entry = (curvature - across) * n[c] * n[d]
-                        lift = (lift_along - lift_across) * n[c] * n[d]
-                        if ti.static(c == d):
-                            entry += across
-                            lift += lift_across
-                        if ti.static(d <= c):
-                            low = ti.static(c * (c + 1) // 2 + d)
-                            s = slots[e, low]
+                if reuse == 0:
+                    # What lifts the block's negative eigenvalues, along and across the bond, to zero.
+                    lift_along = ti.max(-curvature, 0.0)
+                    lift_across = ti.max(-across, 0.0)
+                    for c in ti.static(range(dim)):
+                        for d in ti.static(range(dim)):
+                            entry = (curvature - across) * n[c] * n[d]
+                            lift = (lift_along - lift_across) * n[c] * n[d]
+                            if ti.static(c == d):
+                                entry += across
+                                lift += lift_across
+                            if ti.static(d <= c):
+                                low = ti.static(c * (c + 1) // 2 + d)
+                                s = slots[e, low]
+                                if s >= 0:
+                                    work[b, hessian + s] += entry
+                                    work[b, excess + s] += lift
+                                s = slots[e, ti.static(dim * (dim + 1) // 2) + low]
+                                if s >= 0:
+                                    work[b, hessian + s] += entry
+                                    work[b, excess + s] += lift
+                            s = slots[e, ti.static(dim * (dim + 1) + c * dim + d)]
                             if s >= 0:
-                                work[b, hessian + s] += entry
-                                work[b, excess + s] += lift
-                            s = slots[e, ti.static(dim * (dim + 1) // 2) + low]
-                            if s >= 0:
-                                work[b, hessian + s] += entry
-                                work[b, excess + s] += lift
-                        s = slots[e, ti.static(dim * (dim + 1) + c * dim + d)]
-                        if s >= 0:
-                            work[b, hessian + s] -= entry
-                            work[b, excess + s] -= lift
+                                work[b, hessian + s] -= entry
+                                work[b, excess + s] -= lift
             for i in range(n_state):
                 value = work[b, i]
                 push = outside[m, 0, i]
@@ -263,8 +267,9 @@ def sample_function(
                 p = place[i]
                 if p >= 0:
                     work[b, gradient + p] += force
-                    work[b, hessian + p] += curvature
-                    work[b, excess + p] += ti.max(-curvature, 0.0)
+                    if reuse == 0:
+                        work[b, hessian + p] += curvature
+                        work[b, excess + p] += ti.max(-curvature, 0.0)
             worst = 0.0
             finite = 1
             for f in range(n_free):
@@ -317,6 +322,8 @@ def sample_function(
                 shift = 0.0
                 bad = -1
                 for attempt in range(80):
+                    if reuse == 1:
+                        break
                     for s in range(n_slots):
                         work[b, factor + s] = work[b, hessian + s]
                         if attempt > 0:
@@ -347,6 +354,9 @@ def sample_function(
                     if bad < 0 or small:
                         break
                     shift = ti.max(8.0 * shift, FIRST_SHIFT * stiffest)
+                if ti.static(linear):
+                    if free == 0.0 and bad < 0 and shift == 0.0:
+                        reuse = 1
                 if small and bad < 0:
                     status = int(Status.CONVERGED)
                     if torn > 0:
