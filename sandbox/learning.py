@@ -14,6 +14,10 @@ SLAB = 1000
 """Samples that are evaluated at once, so that memory does not grow with the data set."""
 
 
+MOST_INPUTS = 2_000_000
+"""Numbers beyond which a run does not keep its task's inputs: a set of pictures is at home elsewhere."""
+
+
 class Learner:
     """Trains the apparatus of a setup.
 
@@ -101,7 +105,8 @@ class Learner:
         data["stiffness"] = ((when, what), kept, {"long_name": looks.stiffness})
         data["state_before"] = (("node", "component"), self._state_before, {"long_name": f"{looks.state}, untrained"})
         data["state_after"] = (("node", "component"), self._sample_state(), {"long_name": f"{looks.state}, trained"})
-        data["input"] = (("sample", "input_terminal"), task.inputs)
+        if task.inputs.size <= MOST_INPUTS:
+            data["input"] = (("sample", "input_terminal"), task.inputs)
         data["target"] = (("sample", "output_terminal"), task.targets)
         everyone = np.arange(len(task.inputs))
         data["output"] = (("sample", "output_terminal"), self._outputs(everyone), {"long_name": "output, trained"})

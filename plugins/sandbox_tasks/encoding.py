@@ -15,6 +15,7 @@ from sandbox.errors import SandboxError
 
 Arrangement = Literal["interleaved", "concatenated"]
 Code = Literal["ordinal", "one-hot"]
+Scaling = Literal["each feature", "together"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,16 +23,23 @@ class MinMax:
     """A scale on which the training data just fill [0, 1].
 
     Attributes:
-        low, high: (F,) least and largest training value of each feature, in the data's units.
+        low, high: (F,) values of each feature that are mapped to 0 and 1, in the data's units.
     """
 
     low: np.ndarray
     high: np.ndarray
 
     @classmethod
-    def fit(cls, training: np.ndarray) -> MinMax:
-        """The scale of training data (S, F)."""
+    def fit(cls, training: np.ndarray, scaling: Scaling = "each feature") -> MinMax:
+        """The scale of training data (S, F): from the least and largest value of each feature, or of all together."""
+        if scaling == "together":
+            return cls.between(training.min(), training.max(), training.shape[1])
         return cls(training.min(axis=0), training.max(axis=0))
+
+    @classmethod
+    def between(cls, low: float, high: float, features: int) -> MinMax:
+        """One scale from low to high for so many features."""
+        return cls(np.full(features, float(low)), np.full(features, float(high)))
 
     @property
     def span(self) -> np.ndarray:
@@ -41,7 +49,9 @@ class MinMax:
 
     def scale(self, data: np.ndarray) -> np.ndarray:
         """Data (S, F) on this scale, clipped to [0, 1]."""
-        return np.clip((data - self.low) / self.span, 0.0, 1.0)
+        scaled = data - self.low
+        scaled /= self.span  # in place: the data may be half a gigabyte
+        return np.clip(scaled, 0.0, 1.0, out=scaled)
 
     def unscale(self, scaled: np.ndarray) -> np.ndarray:
         """Back to the data's units, (S, F); what was clipped stays so."""
@@ -67,6 +77,8 @@ def differential_names(names: Sequence[str], arrangement: Arrangement = "interle
 
 def with_constants(x: np.ndarray, constants: Sequence[float]) -> np.ndarray:
     """(S, F + len(constants)): x (S, F) followed by a column for each constant, a ground or a supply."""
+    if not constants:
+        return x
     columns = np.broadcast_to(np.asarray(constants, dtype=float), (len(x), len(constants)))
     return np.concatenate([x, columns], axis=1)
 
@@ -82,17 +94,37 @@ def class_codes(code: Code, classes: int, low: float, high: float) -> np.ndarray
     return low + (high - low) * np.eye(classes)
 
 
-def stratified_split(labels: np.ndarray, fraction: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Sorted indices of training and test samples; the test takes the same fraction of every class of labels (S,).
+def apportioned(sizes: np.ndarray, total: int) -> np.ndarray:
+    """(classes,) whole numbers in proportion to ``sizes`` that add up to ``total``, by the method of largest remainder.
 
-    Rounded to whole samples, with at least one of every class left for training.
+    Raises:
+        SandboxError: if there are fewer than ``total``.
     """
-    test = []
-    for label in np.unique(labels):
-        members = rng.permutation(np.flatnonzero(labels == label))
-        test.append(members[: min(round(fraction * len(members)), len(members) - 1)])
-    held_out = np.sort(np.concatenate(test))
-    return np.setdiff1d(np.arange(len(labels)), held_out), held_out
+    available = int(sizes.sum())
+    if total > available:
+        raise SandboxError(f"{total} samples are asked for; there are {available}")
+    counts, remainders = np.divmod(total * sizes, available)
+    counts[np.argsort(-remainders, kind="stable")[: total - counts.sum()]] += 1
+    return counts
+
+
+def stratified_split(
+    labels: np.ndarray, fraction: float, rng: np.random.Generator, train_samples: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sorted indices of training and test samples, in which every class of labels (S,) has the same part.
+
+    The test takes ``fraction`` of every class, rounded to whole samples, and leaves at least one of each for training.
+    With ``train_samples`` given, exactly so many samples are for training instead, see :func:`apportioned`.
+    """
+    classes, sizes = np.unique(labels, return_counts=True)
+    if train_samples is None:
+        held_out = np.minimum(np.rint(fraction * sizes).astype(int), sizes - 1)
+    else:
+        held_out = sizes - apportioned(sizes, train_samples)
+    test = np.concatenate(
+        [rng.permutation(np.flatnonzero(labels == c))[:n] for c, n in zip(classes, held_out, strict=True)]
+    )
+    return np.setdiff1d(np.arange(len(labels)), test), np.sort(test)
 
 
 def placed(encoded: np.ndarray, rest: np.ndarray, amplitude: float, terminals: str) -> np.ndarray:
@@ -109,4 +141,7 @@ def placed(encoded: np.ndarray, rest: np.ndarray, amplitude: float, terminals: s
     """
     if rest.size not in (0, encoded.shape[1]):
         raise SandboxError(f"the task needs {encoded.shape[1]} {terminals} terminals; there are {rest.size}")
-    return (rest if rest.size else 0.0) + amplitude * encoded
+    values = amplitude * encoded
+    if rest.size:
+        values += rest
+    return values

@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import sandbox_tasks
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 from sandbox_tasks.classification import Digits, Iris, Wine
 from sandbox_tasks.encoding import (
     MinMax,
+    apportioned,
     class_codes,
     differential_names,
     differential_pairs,
@@ -20,6 +23,7 @@ from sandbox_tasks.regression import XOR, Function1D, LinearRegression
 from sandbox_tasks.strain import Allostery
 from sandbox_tasks.tuned_flow import TunedFlow
 from scipy.optimize import nnls
+from sklearn.datasets import load_digits
 
 from sandbox.errors import SandboxError
 from sandbox.parts import Site, TaskPart
@@ -36,8 +40,9 @@ EVERY_TASK = [
     Wine(),
     Wine(components=5, code="one-hot"),
     Digits(),
-    Digits(components=None, classes=(3, 8)),
-    Digits(code="one-hot", constants=(0.5,)),
+    Digits(components=0, classes=(3, 8)),
+    Digits(components=0, scaling="each feature", train_samples=1400, differential=False, constants=()),
+    Digits(code="ordinal", constants=(0.5,)),
     LinearRegression(),
     LinearRegression(inputs=3, outputs=4, differential=True, noise=0.1),
     Function1D(),
@@ -102,7 +107,8 @@ def test_registered_names():
     names = {}
     sandbox_tasks.register_tasks(names.__setitem__)
     assert set(names) == {
-        "iris", "wine", "digits", "linear_regression", "function_1d", "xor", "allostery", "tuned_flow"
+        "iris", "wine", "digits", "mnist", "fashion_mnist",
+        "linear_regression", "function_1d", "xor", "allostery", "tuned_flow"
     }  # fmt: skip
     assert all(issubclass(part, TaskPart) and part.__doc__ for part in names.values())
 
@@ -119,6 +125,14 @@ def test_scale_inverts_and_clips():
     assert (scaled.max(axis=0) == 1).all()
     np.testing.assert_allclose(scale.unscale(scaled), data, atol=10 * ROUNDING)
     assert (scale.scale(np.array([[100.0, -100.0, 100.0]])) == [1, 0, 1]).all()
+
+
+def test_one_scale_for_all_features():
+    data = np.array([[1.0, 5.0], [3.0, 2.0]])
+    scaled = MinMax.fit(data, "together").scale(data)
+    np.testing.assert_allclose(scaled, [[0, 1], [0.5, 0.25]], atol=ROUNDING)
+    np.testing.assert_allclose(MinMax.between(0, 10, 2).scale(data), data / 10, atol=ROUNDING)
+    assert data.max() == 5, "the data stay as they are"
 
 
 def test_feature_that_never_varies_is_zero():
@@ -182,6 +196,23 @@ def test_split_leaves_some_of_every_class_to_train():
     assert len(test) == 4
 
 
+@given(st.lists(st.integers(1, 200), min_size=1, max_size=12), st.floats(0, 1))
+def test_apportioned_in_proportion(sizes, part):
+    total = round(part * sum(sizes))
+    counts = apportioned(np.array(sizes), total)
+    assert counts.sum() == total
+    assert (counts <= sizes).all()
+    assert (np.abs(counts - total * np.array(sizes) / sum(sizes)) < 1).all()
+
+
+def test_apportioned_by_largest_remainder():
+    # Hamilton's method on a textbook's votes: quotas 4.7, 1.6, 1.58, 1.2, 0.61, 0.31.
+    votes = np.array([47_000, 16_000, 15_800, 12_000, 6_100, 3_100])
+    assert apportioned(votes, 10).tolist() == [5, 2, 1, 1, 1, 0]
+    with pytest.raises(SandboxError, match="11 samples are asked for; there are 10"):
+        apportioned(np.array([4, 6]), 11)
+
+
 def test_placed_about_rest():
     encoded = np.array([[0.0, 1.0]])
     np.testing.assert_array_equal(placed(encoded, np.array([2.0, 3.0]), 0.5, "input"), [[2.0, 3.5]])
@@ -221,7 +252,7 @@ class Tampered(Wine):
         return bunch
 
 
-@pytest.mark.parametrize("components", [None, 4])
+@pytest.mark.parametrize("components", [0, 4])
 def test_scale_and_components_know_only_the_training_samples(components):
     task = build(Wine(components=components))
     tampered = build(Tampered(components=components, held_out=tuple(task.test.tolist())))
@@ -240,6 +271,49 @@ def test_classes_keep_the_order_in_which_they_are_named():
     kept = raw[np.isin(raw, (0, 2))]
     np.testing.assert_array_equal(task.labels, (kept == 0).astype(int))
     np.testing.assert_allclose(task.targets[:, 0], np.where(kept == 2, 0.2, 0.8), atol=ROUNDING)
+
+
+def test_digits_split_into_1400_and_397():
+    task = build(Digits(components=0, train_samples=1400))
+    assert task.labels is not None
+    assert (len(task.train), len(task.test)) == (1400, 397)
+    share = np.bincount(task.labels[task.train]) / np.bincount(task.labels)
+    np.testing.assert_allclose(share, 1400 / 1797, atol=1 / 174)  # the smallest class has 174
+
+
+def test_raw_pixels_keep_their_brightness():
+    task = build(Digits(components=0, differential=False, constants=()))
+    np.testing.assert_array_equal(task.inputs, load_digits().data / 16)
+    assert task.input_names[:2] == ("pixel 0 0", "pixel 0 1")
+    each = build(Digits(components=0, differential=False, constants=(), scaling="each feature"))
+    used = each.inputs[each.train]
+    assert set(used.max(axis=0)) == {0.0, 1.0}
+    assert (used.max(axis=0)[task.inputs[task.train].max(axis=0) > 0] == 1).all()
+
+
+@pytest.mark.parametrize("part", [Wine, Digits])
+def test_together_keeps_the_proportions_of_features(part):
+    components = 5
+    each, together = (
+        build(part(components=components, differential=False, constants=(), scaling=scaling))
+        for scaling in ("each feature", "together")
+    )
+    np.testing.assert_array_equal(
+        build(part(components=components, differential=False, constants=())).inputs, each.inputs
+    )
+    used = together.inputs[together.train]
+    assert used.min() == 0
+    assert used.max() == 1
+    assert (np.diff(used.std(axis=0)) < 0).all(), "principal components vary less and less"
+    rescaled = (used - used.min(axis=0)) / np.ptp(used, axis=0)
+    np.testing.assert_allclose(rescaled, each.inputs[each.train], atol=1e3 * ROUNDING)
+
+
+def test_too_few_or_too_many_training_samples():
+    with pytest.raises(SandboxError, match="2 training samples hold none of class 2; take more"):
+        build(Iris(train_samples=2))
+    with pytest.raises(SandboxError, match="101 samples are asked for; there are 100"):
+        build(Iris(train_samples=101, classes=(0, 1)))
 
 
 def test_classes_are_split_evenly():
@@ -333,7 +407,9 @@ def test_tuned_flow_refuses_distances():
         (Digits, {"classes": (3,)}, "two or more different classes"),
         (Iris, {"components": 5}, "Iris has 4 features, so at most as many components; got 5"),
         (Digits, {"components": 65}, "Digits has 64 features"),
-        (Digits, {"components": 0}, "greater than or equal to 1"),
+        (Digits, {"components": -1}, "greater than or equal to 0"),
+        (Digits, {"scaling": "none"}, "'each feature' or 'together'"),
+        (Iris, {"train_samples": 0}, "greater than or equal to 1"),
         (Iris, {"code": "binary"}, "'ordinal' or 'one-hot'"),
         (Iris, {"code_range": (0.7, 0.3)}, "from low to high; got 0.7 to 0.3"),
         (Iris, {"test_fraction": 1.0}, "less than 1"),
