@@ -119,12 +119,7 @@ class Apparatus:
         self.knobs = self.stiffness.copy() if self.knobs is None else np.array(self.knobs, dtype=float)
         self.compliance = Knobs(self.knobs, np.asarray(self.compliance, dtype=float), self.coupling).compliance
         flaws = self.imperfections
-        if flaws is None or flaws == Imperfections():
-            self._flaws = None
-        else:
-            self._flaws = Flaws(flaws, len(self.stiffness), self.rng)
-        if self._flaws:
-            self.compliance = self.compliance * self._flaws.gains
+        self._flaws = None if flaws is None or flaws == Imperfections() else Flaws(flaws, len(self.stiffness), self.rng)
         self._inputs = np.zeros((1, len(self.inputs)))
         self._targets = np.zeros((1, len(self.outputs)))
         self._beta = 0.0
@@ -155,6 +150,21 @@ class Apparatus:
         if stuck.any():
             place = self.outputs.nodes[int(np.argmax(stuck))].tolist()
             raise BoundaryError(f"the output at node {place} is clamped, so it can neither answer nor be nudged")
+
+    @property
+    def true_compliance(self) -> np.ndarray:
+        """(P,) of every stiffness, with the gains of imperfect knobs."""
+        compliance = np.asarray(self.compliance)
+        return compliance * self._flaws.gains if self._flaws else compliance
+
+    @property
+    def mobility(self) -> np.ndarray:
+        """(P,) how far each stiffness yields to a small force on it: the compliance in the metric of the coupling.
+
+        ``eps`` for quadratic knobs, ``eps*theta**2`` for log knobs. Gains of imperfect knobs are not known here.
+        """
+        compliance = np.asarray(self.compliance)
+        return compliance * self.stiffness**2 if self.coupling == "log" else compliance.copy()
 
     # What the experimenter does at the terminals.
 
@@ -244,7 +254,7 @@ class Apparatus:
         """Homeostatic phase: the state relaxes, the stiffnesses stay, and the knobs end where they hold them there."""
         if self.homeostat == "ideal":
             rest = self.settle()
-            self.knobs = balance(self.stiffness, rest.stiffness_force, np.asarray(self.compliance), self.coupling)
+            self.knobs = balance(self.stiffness, rest.stiffness_force, self.true_compliance, self.coupling)
             self.meter.unstable += int(not self._holds(rest))
         else:
             rest = self._hold_by_integral_control()
@@ -317,7 +327,7 @@ class Apparatus:
         )
 
     def _knobs(self) -> Knobs:
-        return Knobs(self.knobs, np.asarray(self.compliance), self.coupling)
+        return Knobs(self.knobs, self.true_compliance, self.coupling)
 
     def _relax(self, knobs: Knobs | None) -> Equilibrium:
         boundary = self.boundary
@@ -422,9 +432,13 @@ class Apparatus:
         return gradient
 
     def write_stiffness(self, values: npt.ArrayLike) -> None:
-        """Put the servo's set points at values, (P,) or one for all, clipped to the bounds; knobs are put there too."""
+        """Put the servo's set points at values, (P,) or one for all, clipped to the bounds; knobs are put there too.
+
+        Stiffnesses of no compliance stay as they are.
+        """
         low, high = self.system.bounds
         wanted = np.broadcast_to(np.asarray(values, dtype=float), self.stiffness.shape)
+        wanted = np.where(np.asarray(self.compliance) > 0, wanted, self.stiffness)
         if not np.isfinite(wanted).all():
             raise SandboxError(f"stiffness {int(np.argmin(np.isfinite(wanted)))} was asked to be {wanted.min()}")
         if self._flaws:

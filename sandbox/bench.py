@@ -127,9 +127,12 @@ class WhiteBox(Bench):
         return self.__open.boundary
 
     @property
-    def compliance(self) -> np.ndarray:
-        """(P,) compliance of each stiffness, which serves as its learning rate."""
-        return np.asarray(self.__open.compliance).copy()
+    def mobility(self) -> np.ndarray:
+        """(P,) how far each stiffness yields to a small force, which serves as its learning rate.
+
+        The compliance eps of quadratic knobs, ``eps*theta**2`` of log knobs: the metric in which AEqprop steps.
+        """
+        return self.__open.mobility
 
     def settle(self) -> Equilibrium:
         """The equilibrium at the present stiffnesses: state, energy and forces."""

@@ -27,7 +27,9 @@ class Imperfections(BaseModel):
         description="s.d. of the log of each knob's gain: of compliance and written changes",
     )
     quantum: float = Field(default=0.0, ge=0, description="step of the knobs, in units of the stiffness; 0: none")
-    drift: float = Field(default=0.0, ge=0, le=1, description="s.d. of each stiffness's relative change in every step")
+    drift: float = Field(
+        default=0.0, ge=0, le=1, description="s.d. of each stiffness's relative change when it is released or written"
+    )
     dead: float = Field(default=0.0, ge=0, lt=1, description="part of the edges whose knob does nothing")
     law_factor: float = Field(
         default=0.0, ge=0, le=3, description="s.d. of the log of a hidden factor on the energy of each edge"

@@ -13,7 +13,7 @@ from sandbox.parts import Controller
 
 
 class Adjoint(Controller):
-    """Step down the exact loss gradient: ``theta -= rate*compliance*grad L``, within bounds.
+    """Step down the exact loss gradient: ``theta -= rate*mobility*grad L``, within bounds.
 
     The gradient is one linear solve with the Hessian at equilibrium. Not agnostic: it uses the white box. With
     ``rate`` equal to the beta of AEqprop the two take the same steps to first order.
@@ -21,14 +21,14 @@ class Adjoint(Controller):
 
     port: ClassVar[Literal["bench", "white box"]] = "white box"
 
-    rate: float = Field(1.0, gt=0, description="learning rate, on top of the compliance of each stiffness")
+    rate: float = Field(1.0, gt=0, description="learning rate, on top of the mobility of each stiffness")
 
     def step(self, bench: Bench, inputs: np.ndarray, targets: np.ndarray) -> None:
         assert isinstance(bench, WhiteBox)
         bench.clamp(inputs)
         bench.nudge(None, 0.0)
         gradient = bench.loss_gradient(targets)
-        bench.stiffness = bench.stiffness - self.rate * bench.compliance * gradient
+        bench.stiffness = bench.stiffness - self.rate * bench.mobility * gradient
 
 
 @sandbox.hookimpl

@@ -354,7 +354,7 @@ def sample_function(
                     if bad < 0 or small:
                         break
                     shift = ti.max(8.0 * shift, FIRST_SHIFT * stiffest)
-                if ti.static(linear):
+                if ti.static(linear):  # noqa: SIM102 (one is decided when the kernel is compiled)
                     if free == 0.0 and bad < 0 and shift == 0.0:
                         reuse = 1
                 if small and bad < 0:
