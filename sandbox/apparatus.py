@@ -38,7 +38,8 @@ GRIP = 100.0
 """Stiffness of the springs that clamp an output pair: its distance is wanted, its place is not."""
 
 LOOK_TOLERANCE = 1e-6
-"""On the force when the curvature of the joint energy is looked at: the state has come to rest before."""
+"""On the force when the curvature of the joint energy is looked at, or that of relaxations if it is wider: the state has
+come to rest before."""
 
 
 @dataclass
@@ -291,7 +292,7 @@ class Apparatus:
             self.stiffness,
             knobs=self._knobs(),
             start=rest.state,
-            tolerance=LOOK_TOLERANCE,
+            tolerance=max(LOOK_TOLERANCE, self.tolerance),
             max_iterations=1,
             throw=False,
         )
@@ -386,7 +387,7 @@ class Apparatus:
             self._state if self._state is not None and len(self._state) == 1 else None,
             fresh=self.fresh,
             tolerance=self.tolerance,
-            look_tolerance=LOOK_TOLERANCE,
+            look_tolerance=max(LOOK_TOLERANCE, self.tolerance),
             max_iterations=MAX_ITERATIONS,
         )
         self.meter.seconds += time.perf_counter() - began

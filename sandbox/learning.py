@@ -91,7 +91,8 @@ class Learner:
 
     def dataset(self) -> xr.Dataset:
         """Everything recorded."""
-        setup, task = self.setup, self.setup.task
+        setup, task, training = self.setup, self.setup.task, self.setup.scene.training
+        assert training is not None
         looks = setup.scene.system.looks
         names = [n for n in self.history[-1] if n != "epoch"]
         data = network_dataset(setup).assign_coords(
@@ -100,7 +101,7 @@ class Learner:
         for name in names:
             data[name.replace(" ", "_")] = (("epoch",), [h[name] for h in self.history])
         kept = np.array(self._stiffness)
-        when = "epoch" if len(kept) == len(self.history) else "end"
+        when = "epoch" if training.keep == "every" else "end"
         what = "edge" if kept.shape[1] == setup.network.n_edges else "knob"
         data["stiffness"] = ((when, what), kept, {"long_name": looks.stiffness})
         data["state_before"] = (("node", "component"), self._state_before, {"long_name": f"{looks.state}, untrained"})

@@ -40,6 +40,16 @@ PICTURES = {
     "lattice_vibration": {"energy.png", "motion.gif"},
     "pipe_network": {"network.png"},
 }
+ELSEWHERE = {
+    "allostery_elastic",  # below
+    "xor_diode",  # in plugins/test_diode_scenes.py
+    "iris_diode",
+    "digits_hopfield",  # below
+    "mnist_hopfield",  # in plugins/test_openml.py, on pictures that are made up
+    "mnist_hopfield_conv",
+    "fashion_mnist_hopfield",
+    "fashion_mnist_hopfield_conv",
+}
 ALWAYS = {"scene.toml", "provenance.json", "data.nc", "summary.json"}
 
 
@@ -105,13 +115,22 @@ def test_frozen_numbers(name: str, runs: dict[str, Run]) -> None:
 
 
 def test_every_shipped_scene_is_run_here() -> None:
-    assert set(scene.names()) == {*SHORT, "allostery_elastic"}
+    assert set(scene.names()) == {*SHORT, *ELSEWHERE}
 
 
 def test_allostery_learns(tmp_path: Path) -> None:
     run = sandbox.load("allostery_elastic", training={"epochs": 40, "every": 10}).run(tmp_path / "out")
     loss = run.data["train_loss"].to_numpy()
     assert (np.diff(loss) < 0).all()
+
+
+def test_a_hopfield_network_learns_digits(tmp_path: Path) -> None:
+    run = sandbox.load("digits_hopfield", training={"epochs": 1}).run(tmp_path / "out")
+    assert {p.name for p in run.pictures} == {"learning.png", "stiffness.png"}
+    assert run.figures["test accuracy"] > 0.8
+    data = sandbox.open(run.folder)
+    assert data["stiffness"].dims == ("end", "knob")
+    assert data["stiffness"].shape == (2, 64 * 512 + 512 + 512 * 10 + 10)
 
 
 @pytest.mark.parametrize("name", ["iris_flow", "pipe_network", "lattice_vibration"])

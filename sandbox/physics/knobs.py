@@ -38,7 +38,7 @@ class Knobs:
         values = np.ascontiguousarray(self.values, dtype=float)
         compliance = np.broadcast_to(np.asarray(self.compliance, dtype=float), values.shape).copy()
         if not np.isfinite(values).all():
-            raise BoundaryError(f"knob {int(np.argmin(np.isfinite(values)))} is not finite")
+            raise BoundaryError(f"knob {int(np.argmin(np.isfinite(values)))} is not finite; lower the compliance")
         if not (np.isfinite(compliance).all() and (compliance >= 0).all()):
             raise BoundaryError("compliances must be finite and not negative")
         if self.coupling not in ("quadratic", "log"):

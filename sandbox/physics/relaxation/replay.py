@@ -165,4 +165,5 @@ def _program(tape: Tape) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _values(coordinates: np.ndarray, coupling: Coupling) -> np.ndarray:
-    return np.exp(coordinates) if coupling == "log" else coordinates
+    with np.errstate(over="ignore"):  # a runaway knob is infinite, and refused where it is used
+        return np.exp(coordinates) if coupling == "log" else coordinates

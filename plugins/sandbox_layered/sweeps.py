@@ -1,0 +1,149 @@
+"""Sweeps: odd and even layers in turn are put at their exact minimum among their neighbours.
+
+Layers are joined to the next ones only, so all odd layers are minimized at once while the even ones stay, and the
+other way round: block coordinate descent with two blocks, whose energy never rises. Source of the scheme for Hopfield
+and resistive networks: Scellier, "A fast algorithm to simulate nonlinear resistive networks", arXiv:2402.11674.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sandbox.errors import BoundaryError
+from sandbox.physics.equilibrium import Status
+from sandbox_layered.couplings import Coupling
+from sandbox_layered.imposed import Imposed
+from sandbox_layered.layers import group_name
+
+States = list[np.ndarray]
+
+
+@dataclass(eq=False)
+class Sweeper:
+    """Layers with what joins them and what is imposed on them.
+
+    Args:
+        couplings: of each layer with the next.
+        imposed: on each layer.
+        own: stiffness that every unit has by itself.
+    """
+
+    couplings: Sequence[Coupling]
+    imposed: Sequence[Imposed]
+    own: float
+
+    def free_layers(self, parity: int) -> list[int]:
+        """Layers of a parity that are not clamped as a whole."""
+        return [layer for layer in range(parity, len(self.imposed), 2) if not self.imposed[layer].still]
+
+    def check_springs(self) -> None:
+        """See that springs leave every free unit a positive stiffness; couplings must not be free.
+
+        Raises:
+            BoundaryError: naming the unit.
+        """
+        for layer, here in enumerate(self.imposed):
+            if not (here.stiffness < 0).any():
+                continue
+            given = np.broadcast_to(self._stiffness(layer), here.stiffness.shape)
+            bad = ~here.clamped & (given <= 0)
+            if bad.any():
+                unit = int(np.argmax(bad))
+                raise BoundaryError(
+                    f"the spring of stiffness {here.stiffness[unit]:g} on unit {unit} of {group_name(layer + 1)} "
+                    f"leaves it the stiffness {given[unit]:g}: no minimum of the energy; nudge with a smaller beta"
+                )
+
+    def refresh(self, states: States) -> None:
+        for layer, coupling in enumerate(self.couplings):
+            coupling.refresh(states[layer], states[layer + 1])
+
+    def received(self, states: States, layer: int) -> tuple[np.ndarray, np.ndarray]:
+        """What a layer receives, (B, n), and its stiffness, (n,), springs included in both."""
+        received = self.imposed[layer].push
+        if layer > 0:
+            received = received + self.couplings[layer - 1].to_post(states[layer - 1], states[layer])
+        if layer < len(self.couplings):
+            received = received + self.couplings[layer].to_pre(states[layer], states[layer + 1])
+        stiffness = self._stiffness(layer)
+        # Free conductances can fall so far that a negative spring wins; the unit then has no minimum.
+        return received, np.where(stiffness > 0, stiffness, np.nan)
+
+    def _stiffness(self, layer: int) -> np.ndarray:
+        """(n,) of the units of a layer: their own, of springs and of connections."""
+        stiffness = self.own + self.imposed[layer].stiffness
+        if layer > 0:
+            stiffness = stiffness + self.couplings[layer - 1].loads()[1]
+        if layer < len(self.couplings):
+            stiffness = stiffness + self.couplings[layer].loads()[0]
+        return stiffness
+
+    def sweep(self, states: States) -> np.ndarray:
+        """Minimize odd layers, then even ones, in place of the old states; (B,) largest force met, see `residual`."""
+        forces, at_play = np.zeros((2, len(states[0])))
+        for parity in (1, 0):
+            self.refresh(states)
+            found = self._best(states, parity, forces, at_play)
+            for layer, new in found.items():
+                states[layer] = new
+        return _relative(forces, at_play)
+
+    def residual(self, states: States) -> np.ndarray:
+        """(B,) largest force that a unit is free to follow, relative to the largest that a unit receives."""
+        forces, at_play = np.zeros((2, len(states[0])))
+        self.refresh(states)
+        for parity in (1, 0):
+            self._best(states, parity, forces, at_play)
+        return _relative(forces, at_play)
+
+    def _best(self, states: States, parity: int, forces: np.ndarray, at_play: np.ndarray) -> dict[int, np.ndarray]:
+        """States of the layers of a parity at their minimum; raises the largest forces (B,) to those met."""
+        found = {}
+        for layer in self.free_layers(parity):
+            received, stiffness = self.received(states, layer)
+            found[layer] = self.imposed[layer].confine(received / stiffness)
+            np.maximum(forces, largest(stiffness * (found[layer] - states[layer])), out=forces)
+            np.maximum(at_play, largest(received), out=at_play)
+        return found
+
+
+@dataclass(eq=False)
+class Settled:
+    """How the sweeps ended: states by layer; residual, sweeps and status of each sample, (B,)."""
+
+    states: States
+    residual: np.ndarray
+    iterations: np.ndarray
+    status: np.ndarray
+
+
+def settle(sweeper: Sweeper, states: States, tolerance: float, max_iterations: int) -> Settled:
+    """Sweep until every sample is at rest; a sample's iterations are the sweeps until it was."""
+    batch = len(states[0])
+    iterations = np.zeros(batch, dtype=int)
+    residual = np.full(batch, np.inf)
+    for _ in range(max_iterations):
+        moving = ~(residual <= tolerance)
+        iterations += moving
+        with np.errstate(over="ignore", invalid="ignore"):
+            residual = sweeper.sweep(states)
+            if not (residual > tolerance).any():
+                residual = sweeper.residual(states)
+        # A sample that is not finite makes no more progress; the others may.
+        if not (residual > tolerance).any():
+            break
+    status = np.where(residual <= tolerance, Status.CONVERGED, Status.OUT_OF_ITERATIONS)
+    status[~np.isfinite(residual)] = Status.NOT_FINITE
+    return Settled(states, residual, iterations, status)
+
+
+def largest(values: np.ndarray) -> np.ndarray:
+    """(B,) largest absolute value in a row."""
+    return np.maximum(values.max(axis=1), -values.min(axis=1))
+
+
+def _relative(forces: np.ndarray, at_play: np.ndarray) -> np.ndarray:
+    return forces / np.maximum(at_play, np.finfo(float).tiny)
