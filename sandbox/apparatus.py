@@ -38,8 +38,13 @@ GRIP = 100.0
 """Stiffness of the springs that clamp an output pair: its distance is wanted, its place is not."""
 
 LOOK_TOLERANCE = 1e-6
-"""On the force when the curvature of the joint energy is looked at, or that of relaxations if it is wider: the state has
-come to rest before."""
+"""On the force when the curvature of the joint energy is looked at. The state has come to rest before, to this, or to
+the tolerance of relaxations if that is wider."""
+
+INWARD = 1e-3
+"""How far inside its bounds a stiffness at a bound is looked at, in units of LOOK_TOLERANCE and the largest stiffness.
+The joint energy has a kink there, and rounding would
+decide on which side of it the look falls."""
 
 
 @dataclass
@@ -287,10 +292,14 @@ class Apparatus:
 
         An ideal servo can also hold what would slip away from its knobs; descent is promised for minima only.
         """
+        low, high = self.system.bounds
+        theta, knobs = self.stiffness, self._knobs()
+        side = (theta <= low).astype(float) - (theta >= high)
+        inward = INWARD * LOOK_TOLERANCE * float(np.abs(theta).max(initial=0.0)) * side
         look = self.system.relax(
             self.boundary,
             self.stiffness,
-            knobs=self._knobs(),
+            knobs=replace(knobs, values=knobs.values + inward) if side.any() else knobs,
             start=rest.state,
             tolerance=max(LOOK_TOLERANCE, self.tolerance),
             max_iterations=1,
@@ -388,6 +397,7 @@ class Apparatus:
             fresh=self.fresh,
             tolerance=self.tolerance,
             look_tolerance=max(LOOK_TOLERANCE, self.tolerance),
+            look_inward=INWARD * LOOK_TOLERANCE,
             max_iterations=MAX_ITERATIONS,
         )
         self.meter.seconds += time.perf_counter() - began

@@ -1,8 +1,4 @@
-"""Lyapunov descent and bounds at finite beta and compliance; 10^4 steps are recorded by benchmarks/lyapunov.py."""
-
-import importlib.util
-import sys
-from pathlib import Path
+"""Lyapunov descent and bounds at finite beta and compliance; 10^4 steps are recorded by studies/lyapunov.py."""
 
 import numpy as np
 import pytest
@@ -10,6 +6,9 @@ from sandbox_aeqprop import AEqprop
 
 from sandbox.apparatus import Apparatus
 from sandbox.bench import Bench
+from studies.descent import ROUND_OFF, both, probe_of
+from studies.descent_record import SYSTEMS, Record, follow, measure
+from studies.descent_systems import iris
 
 STEPS = 300
 
@@ -17,37 +16,23 @@ SOME_DESCENT = 0.99
 """Training must have lowered the loss at least to this part, or no violation would mean no movement."""
 
 
-def _command():
-    path = Path(__file__).resolve().parents[2] / "benchmarks" / "lyapunov.py"
-    spec = importlib.util.spec_from_file_location("benchmarks_lyapunov", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
-lyapunov = _command()
-
-
-@pytest.mark.parametrize("name", [name for name in lyapunov.SYSTEMS if "contrast" not in name])
+@pytest.mark.parametrize("name", [name for name in SYSTEMS if "contrast" not in name])
 def test_never_increases(name):
     """A step never raises L beyond the round-off of the two energies, ROUND_OFF*max|F|/(beta_2 - beta_1)."""
-    record = lyapunov.measure(name, STEPS)
+    record = measure(name, STEPS)
     print(record)
     assert record.steps == STEPS
     assert record.violations == 0
-    assert record.largest <= lyapunov.ROUND_OFF
+    assert record.largest <= ROUND_OFF
     assert record.descent < SOME_DESCENT
 
 
 def test_a_violation_is_held_at_a_saddle():
     """Beyond the limit of convexity the servo holds saddles, from which L may rise; the measure tells them."""
-    record = lyapunov.Record("stiff")
-    setup = lyapunov.iris(4, compliance=1.0)
+    record = Record("stiff")
+    setup = iris(4, compliance=1.0)
     assert setup.scene.controller is not None
-    lyapunov.follow(record, setup, setup.scene.controller, 1000)
+    follow(record, setup, setup.scene.controller, 1000)
     assert record.violations > 0
     assert record.saddles >= record.violations
     assert record.elsewhere == 0
@@ -76,8 +61,8 @@ class Careless(AEqprop):
 
 @pytest.mark.parametrize("wrong", [Backwards, Careless])
 def test_the_measure_sees_violations(wrong):
-    record = lyapunov.Record("wrong")
-    lyapunov.follow(record, lyapunov.iris(0), wrong(), 50)
+    record = Record("wrong")
+    follow(record, iris(0), wrong(), 50)
     assert record.violations > 10
 
 
@@ -86,13 +71,13 @@ def test_the_measure_sees_violations(wrong):
 def test_every_variant_and_coupling(case, variant, coupling):
     controller = AEqprop(variant=variant, beta=case.beta)
     apparatus = case.apparatus(compliance=case.scale, coupling=coupling, tolerance=1e-10)
-    probe, bench = lyapunov.probe_of(apparatus), Bench(apparatus)
+    probe, bench = probe_of(apparatus), Bench(apparatus)
     values = []
     for _ in range(20):
         controller.step(bench, case.inputs, case.targets)
-        values.append(lyapunov.both(probe, apparatus.stiffness, case.inputs, case.targets, controller.nudgings))
+        values.append(both(probe, apparatus.stiffness, case.inputs, case.targets, controller.nudgings))
     levels, scales = np.array(values).T
-    assert (np.diff(levels) <= lyapunov.ROUND_OFF * scales.max()).all()
+    assert (np.diff(levels) <= ROUND_OFF * scales.max()).all()
     assert levels[-1] < levels[0]
 
 
@@ -105,13 +90,13 @@ def loss(probe: Apparatus, stiffness: np.ndarray, case) -> float:
 def test_bounds_of_the_loss(case):
     """L_{0,beta} <= L <= L_{-beta,0}: F is concave in beta, and the loss is its slope at 0."""
     apparatus = case.apparatus(compliance=case.scale)
-    probe, bench, beta = lyapunov.probe_of(apparatus), Bench(apparatus), case.beta
+    probe, bench, beta = probe_of(apparatus), Bench(apparatus), case.beta
     controller, gaps = AEqprop(beta=beta), []
     for _ in range(30):
         theta = apparatus.stiffness
-        below, scale = lyapunov.both(probe, theta, case.inputs, case.targets, (0.0, beta))
-        above, scale_above = lyapunov.both(probe, theta, case.inputs, case.targets, (-beta, 0.0))
-        slack = lyapunov.ROUND_OFF * max(scale, scale_above)
+        below, scale = both(probe, theta, case.inputs, case.targets, (0.0, beta))
+        above, scale_above = both(probe, theta, case.inputs, case.targets, (-beta, 0.0))
+        slack = ROUND_OFF * max(scale, scale_above)
         between = loss(probe, theta, case)
         assert below <= between + slack
         assert between <= above + slack

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import sympy
 
 from sandbox.errors import LawError
 from sandbox.physics.laws.law import EdgeLaw
 
 
+@lru_cache(maxsize=64)
 def hidden(law: EdgeLaw) -> EdgeLaw:
     """The law ``c*E*(1 + a*dE/dtheta)`` of an edge law E that is linear in its stiffness theta.
 

@@ -74,6 +74,7 @@ def replay(
     fresh: bool,
     tolerance: float,
     look_tolerance: float,
+    look_inward: float,
     max_iterations: int,
 ) -> Replayed:
     """Do the tape's step on each sample of the boundaries in turn.
@@ -85,6 +86,7 @@ def replay(
         start: (1, N, D) state before the first step, the rest state by default.
         fresh: whether every sample starts from the rest state.
         look_tolerance: on the force, where it is looked whether held stiffnesses are at a minimum.
+        look_inward: how far inside its bounds a stiffness at a bound is looked at, relative to the largest.
 
     Raises:
         NetworkError: for floppy or disconnected parts.
@@ -120,6 +122,7 @@ def replay(
         np.ascontiguousarray(loose.values.reshape(samples, -1)),
         rest,
         look_tolerance,
+        look_inward,
         n_edges,
         every.ends,
         workspace.frame,
@@ -142,7 +145,7 @@ def replay(
         pull,
         workspace.scratch(1, state.shape[1]),
         np.empty((1, REPORT_SIZE)),
-        np.empty((1, 3, max(n_edges, state.shape[1]))),
+        np.empty((1, 4, max(n_edges, state.shape[1]))),
         tally,
     )
     return Replayed(

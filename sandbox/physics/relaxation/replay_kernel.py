@@ -39,6 +39,20 @@ def replay_kernel(
     relax_sample = sample_function(law, node_law, dim, projection, coupling)
     log_knobs = coupling == "log"
 
+    @ti.func
+    def coordinate(theta: ti.f64) -> ti.f64:
+        phi = theta
+        if ti.static(log_knobs):
+            phi = ti.log(theta)
+        return phi
+
+    @ti.func
+    def value(phi: ti.f64) -> ti.f64:
+        theta = phi
+        if ti.static(log_knobs):
+            theta = ti.exp(phi)
+        return theta
+
     @ti.kernel
     def replay(
         phases: _indices,  # what to do, in order, on every sample
@@ -48,6 +62,7 @@ def replay_kernel(
         imposed: _matrix,  # (M, N*D) values of the clamped components
         rest: _vector,  # (N*D,)
         look_tolerance: ti.f64,
+        look_inward: ti.f64,  # of the largest stiffness: how far inside its bounds one at a bound is looked at
         n_edges: ti.i32,
         ends: _index_table,
         frame: _matrix,
@@ -70,7 +85,7 @@ def replay_kernel(
         pull: _matrix,
         work: _matrix,
         report: _matrix,
-        before: _tensor,  # (R, 3, max(E, N*D)) what a failed step is taken back to
+        before: _tensor,  # (R, 4, max(E, N*D)) what a failed step is taken back to, and the knobs before a look
         tally: _matrix,  # (R, TALLY_SIZE), out
     ):
         ti.loop_config(block_dim=1)
@@ -105,12 +120,28 @@ def replay_kernel(
                         if what == LOOK:
                             goal = look_tolerance
                             most = 1
+                            inward = 0.0
+                            for e in range(n_edges):
+                                inward = ti.max(inward, look_inward * ti.abs(held[r, e]))
+                            for e in range(n_edges):
+                                before[r, 3, e] = knob[r, 0, e]
+                                phi = coordinate(held[r, e])
+                                side = 0.0
+                                if phi <= knob[r, 2, e]:
+                                    side = 1.0
+                                if phi >= knob[r, 3, e]:
+                                    side = -1.0
+                                if side != 0.0:
+                                    knob[r, 0, e] = coordinate(value(knob[r, 0, e]) + inward * side)
                         relax_sample(
                             r, m, r, free, beta,
                             n_edges, ends, frame, held, fixed, knob, node_parameters, outside, pair_springs, grip,
                             place, slots, columns, rows, updates, goal, most,
                             state, stiffness, pull, work, report,
                         )  # fmt: skip
+                        if what == LOOK:
+                            for e in range(n_edges):
+                                knob[r, 0, e] = before[r, 3, e]
                         spent += report[r, EVALUATIONS]
                         well = report[r, STATUS] == float(int(Status.CONVERGED))
                         if what == LOOK:
