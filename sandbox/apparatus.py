@@ -22,7 +22,7 @@ from sandbox.physics.equilibrium import Equilibrium, NotConverged
 from sandbox.physics.knobs import Coupling, Knobs, balance
 from sandbox.physics.material import Material
 from sandbox.physics.relaxation.replay import Tape, can_replay, replay
-from sandbox.physics.system import MAX_ITERATIONS, TOLERANCE, System
+from sandbox.physics.system import MAX_ITERATIONS, TOLERANCE, System, relaxes_jointly
 from sandbox.terminals import Terminals
 
 Homeostat = Literal["ideal", "integral"]
@@ -121,6 +121,7 @@ class Apparatus:
         self._check_overlaps()
         if self.homeostat not in ("ideal", "integral"):
             raise SandboxError(f"there is no homeostat {self.homeostat!r}; choose 'ideal' or 'integral'")
+        self._bounded = bool(np.isfinite(system.bounds).any())
         self.stiffness = system.stiffness.copy() if self.stiffness is None else np.array(self.stiffness, dtype=float)
         self.knobs = self.stiffness.copy() if self.knobs is None else np.array(self.knobs, dtype=float)
         self.compliance = Knobs(self.knobs, np.asarray(self.compliance, dtype=float), self.coupling).compliance
@@ -271,7 +272,7 @@ class Apparatus:
     def release(self) -> Equilibrium:
         """Clamped phase: the knobs stay; stiffnesses and state relax together, and the stiffnesses are the new ones."""
         rest = self._relax(self._knobs())
-        self.stiffness = rest.stiffness.copy()
+        self.stiffness = rest.stiffness
         self._settled = rest
         self.meter.unstable += int(rest.indefinite.any())
         if self._flaws and self._flaws.settings.drift:
@@ -281,6 +282,8 @@ class Apparatus:
         return rest
 
     def _count_at_bounds(self) -> None:
+        if not self._bounded:
+            return
         low, high = self.system.bounds
         # Log knobs end within a rounding of the bound.
         self.meter.at_bounds = int(
@@ -292,14 +295,19 @@ class Apparatus:
 
         An ideal servo can also hold what would slip away from its knobs; descent is promised for minima only.
         """
-        low, high = self.system.bounds
-        theta, knobs = self.stiffness, self._knobs()
-        side = (theta <= low).astype(float) - (theta >= high)
-        inward = INWARD * LOOK_TOLERANCE * float(np.abs(theta).max(initial=0.0)) * side
+        if not relaxes_jointly(self.system):
+            return True
+        knobs = self._knobs()
+        if self._bounded:
+            low, high = self.system.bounds
+            theta = self.stiffness
+            size = INWARD * LOOK_TOLERANCE * float(np.abs(theta).max(initial=0.0))
+            inward = size * ((theta <= low).astype(float) - (theta >= high))
+            knobs = replace(knobs, values=knobs.values + inward) if inward.any() else knobs
         look = self.system.relax(
             self.boundary,
             self.stiffness,
-            knobs=replace(knobs, values=knobs.values + inward) if side.any() else knobs,
+            knobs=knobs,
             start=rest.state,
             tolerance=max(LOOK_TOLERANCE, self.tolerance),
             max_iterations=1,

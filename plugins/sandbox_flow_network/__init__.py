@@ -34,8 +34,14 @@ class FlowNetwork(SystemPart):
     thermal_voltage: float = Field(0.1, gt=0, description="vt of the diode")
     leak: float = Field(0.01, ge=0, description="linear conductance in parallel with the diode")
 
+    turn: Literal["as listed", "at random"] = Field(
+        "as listed", description="which way diodes point: from the first node of each edge to its second, or at random"
+    )
+
     def build(self, network: Network, rng: np.random.Generator) -> Material:
         k = np.clip(draw(self.conductance, network.n_edges, rng), self.minimum, self.maximum)
+        if self.turn == "at random":
+            network = network.turned(rng.random(network.n_edges) < 0.5)
         law, others = {
             "linear": (CONDUCTANCE, {}),
             "power": (POWER_LAW, {"n": self.exponent, "delta": self.rounding}),

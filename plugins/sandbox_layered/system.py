@@ -106,6 +106,11 @@ class LayeredSystem:
                 )
 
     @property
+    def relaxes_jointly(self) -> bool:
+        """Whether free stiffnesses and states end at a joint minimum; not where the stiffnesses relax once."""
+        return self.stiffness_relaxations == "joint"
+
+    @property
     def stiffness_groups(self) -> Mapping[str, slice]:
         """Where in the vector of stiffnesses each group is: "weights 1", "biases 1", "weights 2", ..."""
         return self.layout.groups

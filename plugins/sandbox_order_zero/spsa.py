@@ -18,7 +18,8 @@ class SPSA(Trial):
         a_k = rate/(k + 1 + stability)^rate_decay,    c_k = perturbation/(k + 1)^perturbation_decay.
 
     Averaged over d that is the gradient step, to order c^2; a single one is off by about sqrt(P) times the gradient,
-    so that the largest rate that learns is lower by about P than that of gradient descent. Exponents of 0, the
+    so that the largest rate that learns is lower than that of gradient descent by about the trace of the loss's
+    curvature over its largest eigenvalue, which is P at most. Exponents of 0, the
     default, make the gains constant, as those of the other controllers are: samples come one at a time for as many
     epochs as the scene says. Spall's for a run that is to converge are 0.602 and 0.101, with a stability of a tenth
     of the steps. Where a bound clips the shaking, the difference of the two stiffnesses read back takes the

@@ -36,10 +36,13 @@ class Knobs:
 
     def __post_init__(self) -> None:
         values = np.ascontiguousarray(self.values, dtype=float)
-        compliance = np.broadcast_to(np.asarray(self.compliance, dtype=float), values.shape).copy()
-        if not np.isfinite(values).all():
+        compliance = np.asarray(self.compliance, dtype=float)
+        if compliance.shape != values.shape:
+            compliance = np.broadcast_to(compliance, values.shape).copy()
+        # One pass over millions of numbers, and the search for the culprit only where there is one.
+        if not np.isfinite(values.sum()) and not np.isfinite(values).all():
             raise BoundaryError(f"knob {int(np.argmin(np.isfinite(values)))} is not finite; lower the compliance")
-        if not (np.isfinite(compliance).all() and (compliance >= 0).all()):
+        if compliance.size and not (compliance.min() >= 0 and compliance.max() < np.inf):
             raise BoundaryError("compliances must be finite and not negative")
         if self.coupling not in ("quadratic", "log"):
             raise BoundaryError(f"unknown coupling {self.coupling!r}; choose 'quadratic' or 'log'")
@@ -67,4 +70,6 @@ def balance(theta: np.ndarray, force: np.ndarray, compliance: np.ndarray, coupli
     """
     if coupling == "log":
         return theta * np.exp(compliance * theta * force)
-    return theta + compliance * force
+    knobs = compliance * force
+    knobs += theta
+    return knobs

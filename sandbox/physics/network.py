@@ -128,6 +128,17 @@ class Network:
         adjacency = coo_array((ones, (self.edges[:, 0], self.edges[:, 1])), shape=(self.n_nodes, self.n_nodes))
         return connected_components(adjacency, directed=False)[1]
 
+    def turned(self, which: npt.ArrayLike) -> Network:
+        """The same network with some edges (a mask or indices) listed from their second node to their first.
+
+        Laws that tell the two ends apart, as a diode's does, see the difference.
+        """
+        which = np.asarray(which)
+        edges, shifts = self.edges.copy(), self.shifts.copy()
+        edges[which] = edges[which][:, ::-1]
+        shifts[which] = -shifts[which]
+        return replace(self, edges=edges, shifts=shifts)
+
     def keep_edges(self, keep: npt.ArrayLike) -> Network:
         """The same nodes with a subset of the edges (a mask or indices)."""
         keep = np.asarray(keep)

@@ -26,7 +26,9 @@ class System(Protocol):
     list of edges implements it itself; the bench and all controllers work on it unchanged. A system is immutable:
     stiffnesses and states are arguments and results.
 
-    A system whose stiffnesses come in kinds may have ``stiffness_groups``, a mapping of names to slices of (P,).
+    A system whose stiffnesses come in kinds may have ``stiffness_groups``, a mapping of names to slices of (P,). One
+    that lets its stiffnesses go without seeking a joint minimum of state and stiffness says ``relaxes_jointly =
+    False``; nobody then asks whether it is at one.
     """
 
     @property
@@ -97,3 +99,8 @@ class System(Protocol):
 def stiffness_groups(system: System) -> Mapping[str, slice]:
     """Named groups of a system's stiffnesses; empty for a system that names none."""
     return getattr(system, "stiffness_groups", {})
+
+
+def relaxes_jointly(system: System) -> bool:
+    """Whether free stiffnesses and state end at a minimum of their joint energy."""
+    return getattr(system, "relaxes_jointly", True)

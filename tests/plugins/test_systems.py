@@ -15,7 +15,7 @@ from sandbox.apparatus import Apparatus
 from sandbox.bench import Bench
 from sandbox.physics.boundary import Boundary
 from sandbox.physics.forces import Forces
-from sandbox.physics.graphs import fcc, jittered_grid, triangular
+from sandbox.physics.graphs import fcc, jittered_grid, random_graph, square, triangular
 from sandbox.physics.landscape import Landscape
 from sandbox.physics.laws import CONDUCTANCE, DIODE, LOAD, ONSITE, POWER_LAW, SPRING, EdgeLaw, NodeLaw
 from sandbox.physics.material import Material
@@ -370,3 +370,25 @@ def test_forces_and_hessians(material):
     assembled = np.empty((n, n))
     assembled[np.ix_(order, order)] = coo_array(landscape.assembly.block_diagonal(values)).toarray()
     np.testing.assert_allclose(assembled, curvatures, rtol=0, atol=FINITE * size)
+
+
+def test_diodes_turned_at_random_point_both_ways_and_nothing_else_changes() -> None:
+    network = random_graph(12, 30, seed=2)
+    listed, turned = (
+        FlowNetwork(law="diode", turn=turn).build(network, np.random.default_rng(0))
+        for turn in ("as listed", "at random")
+    )
+    flipped = (listed.network.edges != turned.network.edges).any(axis=1)
+    assert 8 <= flipped.sum() <= 22
+    np.testing.assert_array_equal(listed.network.edges[flipped], turned.network.edges[flipped][:, ::-1])
+    np.testing.assert_array_equal(listed.stiffness, turned.stiffness)
+    state = np.random.default_rng(1).random((1, 12, 1))
+    there, back = listed.measure_edges(state)[0], turned.measure_edges(state)[0]
+    np.testing.assert_allclose(there, np.where(flipped, -back, back), rtol=1e-15)
+
+
+def test_turned_edges_keep_their_periodic_shifts() -> None:
+    network = square((4, 4), periodic=True)
+    turned = network.turned(np.arange(network.n_edges) % 2 == 0)
+    np.testing.assert_allclose(turned.lengths(), network.lengths())
+    np.testing.assert_allclose(turned.bond_vectors()[::2], -network.bond_vectors()[::2])
