@@ -110,7 +110,7 @@ def sheet(side: int, seed: int) -> Sheet:
     edges = np.unique(edges[edges[:, 0] != edges[:, 1]], axis=0)
     count = np.bincount(place)
     positions = np.stack([np.bincount(place, along) / count for along in grid.positions.T], axis=1)
-    system = FlowNetwork().build(Network(positions, edges), rng)
+    system = FlowNetwork.model_validate({}).build(Network(positions, edges), rng)
     inputs, outputs = Terminals.at([source, drain]), Terminals.at(np.arange(len(CENTRES)))
     apparatus = Apparatus(system, inputs, outputs)
     apparatus.clamp(Sheet.SOURCE)
@@ -139,15 +139,17 @@ class Method:
 
 def _aeqprop(rate: float) -> Controller:
     del rate
-    return AEqprop()
+    return AEqprop.model_validate({})
 
 
 AEQPROP, DIFFERENCES = "AEqprop", "finite differences"
 METHODS = {
     AEQPROP: Method(_aeqprop, "compliance", (4, 5, 6), 65, by_knobs=True),
-    "SPSA": Method(lambda rate: SPSA(log=True, rate=rate), "rate", (3, 4, 5), 65),
-    DIFFERENCES: Method(lambda rate: FiniteDifferences(log=True, rate=rate), "rate", (5, 6, 7), 29),
-    "CMA-ES": Method(lambda rate: CMAES(log=True, sigma=rate), "sigma", (-1, -1, -1), 65),
+    "SPSA": Method(lambda rate: SPSA.model_validate({"log": True, "rate": rate}), "rate", (3, 4, 5), 65),
+    DIFFERENCES: Method(
+        lambda rate: FiniteDifferences.model_validate({"log": True, "rate": rate}), "rate", (5, 6, 7), 29
+    ),
+    "CMA-ES": Method(lambda rate: CMAES.model_validate({"log": True, "sigma": rate}), "sigma", (-1, -1, -1), 65),
 }
 MARKERS = ("o", "s", "^", "D")
 
