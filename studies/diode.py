@@ -1,7 +1,7 @@
 """Exclusive or and one-hot iris: what diodes can learn and linear edges cannot.
 
-    python -m studies.diode            # 10 seeds of both scenes, with diodes and with linear edges
-    python -m studies.diode --quick    # 2 seeds, iris for a third of the epochs; writes nothing unless --out is given
+    python -m studies.diode            # 20 seeds of both scenes, with diodes and with linear edges
+    python -m studies.diode --quick    # 1 seed, fewer epochs; writes nothing unless --out is given
 
 The same scenes and controller; the law of the edges differs, and the compliance that suits it. Beside them stands the
 bound that no training passes: outputs of a linear network are an affine function of its inputs, so its training loss is
@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,17 +35,18 @@ GRID = 41
 
 @dataclass(frozen=True)
 class Case:
-    """A scene, the samples on which it is judged, the least mean accuracy, and the epochs of the quick form."""
+    """A scene, the samples on which it is judged, and the least mean accuracy; epochs and least of the quick form."""
 
     scene: str
     name: str
     judged: str
     bar: float
     quick_epochs: int
+    quick_bar: float
 
 
-XOR = Case("xor_diode", "exclusive or", "train", 0.99, 1000)
-IRIS = Case("iris_diode", "iris, one-hot", "test", 0.95, 150)
+XOR = Case("xor_diode", "exclusive or", "train", 0.99, 2000, 0.99)
+IRIS = Case("iris_diode", "iris, one-hot", "test", 0.95, 100, 0.8)
 CASES = (XOR, IRIS)
 LAWS: dict[str, tuple[str, ...]] = {"diode": (), "linear": ("bench.compliance=1.0",)}
 """Laws of the edges, and what changes with them. Linear edges get a compliance of their own: at that of the diodes
@@ -115,7 +116,7 @@ def affine_fit(task: Task, judged: np.ndarray) -> tuple[float, float]:
 Results = dict[tuple[Case, str], list[Trained]]
 
 
-def page(results: Results, command: str, seconds: float) -> str:
+def page(results: Results, command: str, seconds: float, bars: Mapping[Case, float]) -> str:
     """The page of the study, in Markdown."""
     lines = [
         "# Diodes and linear edges",
@@ -125,6 +126,9 @@ def page(results: Results, command: str, seconds: float) -> str:
         "Outputs of a linear network are affine functions of its inputs, whatever its conductances. So its training",
         "loss is at least that of the least-squares fit, which is given beside; and of the four samples of exclusive",
         "or, an affine function gets at most three right.",
+        "Settings were chosen on other seeds (iris: 200 to 215, exclusive or: 300 to 329), but seeds 0 to 9 had been",
+        "looked at with earlier settings. Not every network learns: with these settings 29 of the 30 did on which",
+        "exclusive or was tuned. One flower is 2 per cent of an iris test.",
         "Accuracies are of the training samples for exclusive or, which has no others, and of test samples for iris.",
         "",
         "![Maps of exclusive or and confusion of iris](diode.png)",
@@ -141,9 +145,9 @@ def page(results: Results, command: str, seconds: float) -> str:
             lines.append(row(case, law, [t.figures for t in results[case, law]]))
         lines.append(row(case, "affine least squares", [t.affine for t in results[case, "linear"]]))
     lines += ["", "| bar | measured | met |", "| --- | ---: | --- |"]
-    for case in CASES:
+    for case, bar in bars.items():
         mean = mean_accuracy(results, case)
-        lines.append(f"| {case.name}: at least {case.bar} | {mean:.4f} | {'yes' if mean >= case.bar else '**no**'} |")
+        lines.append(f"| {case.name}: at least {bar} | {mean:.4f} | {'yes' if mean >= bar else '**no**'} |")
     lines += ["", f"    {command}", "", f"It took {seconds:.0f} s, in one process."]
     return "\n".join(lines) + "\n"
 
@@ -151,10 +155,10 @@ def page(results: Results, command: str, seconds: float) -> str:
 def row(case: Case, edges: str, figures: Sequence[tuple[float, float]]) -> str:
     """A row of the table, from (training loss, accuracy) of every seed."""
     loss, accuracy = np.array(figures).T
-    spread = accuracy.std(ddof=1) if len(accuracy) > 1 else float("nan")
+    spread = f" ± {accuracy.std(ddof=1):.4f}" if len(accuracy) > 1 else ""
     each = " ".join(f"{a:.3f}" for a in accuracy)
     return (
-        f"| {case.name} | {edges} | {accuracy.mean():.4f} ± {spread:.4f} | {each} "
+        f"| {case.name} | {edges} | {accuracy.mean():.4f}{spread} | {each} "
         f"| {loss.mean():#.3g} | {loss.max():#.3g} |"
     )
 
@@ -208,13 +212,13 @@ def draw_confusion(ax: Axes, percent: np.ndarray) -> AxesImage:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the study, record it, and fail if a bar is missed (of the quick form: that of exclusive or)."""
+    """Run the study, record it, and fail if a bar is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, help="how many, from 0 (default 10; quick: 2)")
+    parser.add_argument("--seeds", type=int, help="how many, from 0 (default 20; quick: 1)")
     parser.add_argument("--quick", action="store_true", help="fewer seeds and epochs")
     parser.add_argument("--out", type=Path, help="folder for page and picture (default docs/studies; quick: none)")
     options = parser.parse_args(argv)
-    seeds = options.seeds or (2 if options.quick else 10)
+    seeds = options.seeds or (1 if options.quick else 20)
     command = f"python -m studies.diode --seeds {seeds}" + (" --quick" if options.quick else "")
     began = time.perf_counter()
     results: Results = {}
@@ -224,16 +228,17 @@ def main(argv: list[str] | None = None) -> None:
             for seed in range(seeds):
                 results[case, law].append(train(case, law, seed, options.quick))
                 print(case.scene, law, seed, *results[case, law][-1].figures, flush=True)
-    text = page(results, command, time.perf_counter() - began)
+    bars = {case: case.quick_bar if options.quick else case.bar for case in CASES}
+    text = page(results, command, time.perf_counter() - began, bars)
     print(text)
     out = options.out or (None if options.quick else PAGES)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         (out / "diode.md").write_text(text, encoding="utf-8")
         picture(results).savefig(out / "diode.png")
-    for case in (XOR,) if options.quick else CASES:
-        if mean_accuracy(results, case) < case.bar:
-            raise SystemExit(f"{case.name}: mean accuracy {mean_accuracy(results, case):.4f}, wanted {case.bar}")
+    for case, bar in bars.items():
+        if mean_accuracy(results, case) < bar:
+            raise SystemExit(f"{case.name}: mean accuracy {mean_accuracy(results, case):.4f}, wanted {bar}")
 
 
 if __name__ == "__main__":
