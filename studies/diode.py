@@ -158,8 +158,7 @@ def row(case: Case, edges: str, figures: Sequence[tuple[float, float]]) -> str:
     spread = f" ± {accuracy.std(ddof=1):.4f}" if len(accuracy) > 1 else ""
     each = " ".join(f"{a:.3f}" for a in accuracy)
     return (
-        f"| {case.name} | {edges} | {accuracy.mean():.4f}{spread} | {each} "
-        f"| {loss.mean():#.3g} | {loss.max():#.3g} |"
+        f"| {case.name} | {edges} | {accuracy.mean():.4f}{spread} | {each} | {loss.mean():#.3g} | {loss.max():#.3g} |"
     )
 
 
