@@ -133,7 +133,7 @@ def page(results: Results, command: str, seconds: float, bars: Mapping[Case, flo
         "",
         "![Maps of exclusive or and confusion of iris](diode.png)",
         "",
-        "Above: the output of a trained network over the two inputs, seed 0; the line lies half way between the codes,",
+        "Above: the output of a trained network over the inputs, first seed; the line lies half way between the codes,",
         "circles want a low output, squares a high one. Below: per cent of the test samples of each species by answer,",
         "all seeds.",
         "",
@@ -213,18 +213,19 @@ def draw_confusion(ax: Axes, percent: np.ndarray) -> AxesImage:
 def main(argv: list[str] | None = None) -> None:
     """Run the study, record it, and fail if a bar is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, help="how many, from 0 (default 20; quick: 1)")
+    parser.add_argument("--seed", type=int, default=0, help="the first (default 0)")
+    parser.add_argument("--seeds", type=int, help="how many (default 20; quick: 1)")
     parser.add_argument("--quick", action="store_true", help="fewer seeds and epochs")
     parser.add_argument("--out", type=Path, help="folder for page and picture (default docs/studies; quick: none)")
     options = parser.parse_args(argv)
     seeds = options.seeds or (1 if options.quick else 20)
-    command = f"python -m studies.diode --seeds {seeds}" + (" --quick" if options.quick else "")
+    command = f"python -m studies.diode --seed {options.seed} --seeds {seeds}" + (" --quick" if options.quick else "")
     began = time.perf_counter()
     results: Results = {}
     for case in CASES:
         for law in LAWS:
             results[case, law] = []
-            for seed in range(seeds):
+            for seed in range(options.seed, options.seed + seeds):
                 results[case, law].append(train(case, law, seed, options.quick))
                 print(case.scene, law, seed, *results[case, law][-1].figures, flush=True)
     bars = {case: case.quick_bar if options.quick else case.bar for case in CASES}
