@@ -127,6 +127,7 @@ class Apparatus:
         self.compliance = Knobs(self.knobs, np.asarray(self.compliance, dtype=float), self.coupling).compliance
         flaws = self.imperfections
         self._flaws = None if flaws is None or flaws == Imperfections() else Flaws(flaws, len(self.stiffness), self.rng)
+        self._checked_knobs = self.compliance, Knobs(self.knobs, self.true_compliance, self.coupling)
         self._inputs = np.zeros((1, len(self.inputs)))
         self._targets = np.zeros((1, len(self.outputs)))
         self._beta = 0.0
@@ -273,6 +274,7 @@ class Apparatus:
         """Clamped phase: the knobs stay; stiffnesses and state relax together, and the stiffnesses are the new ones."""
         rest = self._relax(self._knobs())
         self.stiffness = rest.stiffness
+        self.stiffness.flags.writeable = False  # a system may recognize it, and keep what it has computed of it
         self._settled = rest
         self.meter.unstable += int(rest.indefinite.any())
         if self._flaws and self._flaws.settings.drift:
@@ -345,7 +347,10 @@ class Apparatus:
         )
 
     def _knobs(self) -> Knobs:
-        return Knobs(self.knobs, self.true_compliance, self.coupling)
+        given, knobs = self._checked_knobs
+        if given is not self.compliance:
+            self._checked_knobs = given, knobs = self.compliance, Knobs(self.knobs, self.true_compliance, self.coupling)
+        return knobs.turned(self.knobs)
 
     def _relax(self, knobs: Knobs | None) -> Equilibrium:
         boundary = self.boundary

@@ -15,6 +15,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from sandbox.errors import NetworkError
 from sandbox_layered.layers import Shape, size_of
 
+BLOCK = 131_072
+"""Weights handled at a time where they are added to, or of another precision than the states."""
+
 
 class Wiring(Protocol):
     """Wiring of a layer of ``pre_shape`` to a layer of ``post_shape``; B samples, states flat: (B, units)."""
@@ -38,8 +41,10 @@ class Wiring(Protocol):
         """(B, pre units): the adjoint of ``forward`` in the states."""
         ...
 
-    def outer(self, unfolded: np.ndarray, post: np.ndarray, out: np.ndarray) -> np.ndarray:
-        """(weights,), written to ``out``: sum over samples of the adjoint of ``forward`` in the weights."""
+    def outer(
+        self, unfolded: np.ndarray, post: np.ndarray, out: np.ndarray, onto: np.ndarray | None = None
+    ) -> np.ndarray:
+        """(weights,), written to ``out``: ``onto`` plus the adjoint of ``forward`` in the weights, over all samples."""
         ...
 
 
@@ -60,8 +65,10 @@ class Dense:
     def backward(self, w: np.ndarray, post: np.ndarray) -> np.ndarray:
         return post @ w.reshape(self.fans).T
 
-    def outer(self, unfolded: np.ndarray, post: np.ndarray, out: np.ndarray) -> np.ndarray:
-        np.matmul(unfolded.T, post, out=out.reshape(self.fans))
+    def outer(
+        self, unfolded: np.ndarray, post: np.ndarray, out: np.ndarray, onto: np.ndarray | None = None
+    ) -> np.ndarray:
+        _product(unfolded, post, out.reshape(self.fans), onto)
         return out
 
 
@@ -136,11 +143,29 @@ class Conv:
                 images[:, :, i : i + means.shape[2], j : j + means.shape[3]] += means
         return images[:, :, pad : height - pad, pad : width - pad].reshape(len(post), -1)
 
-    def outer(self, unfolded: np.ndarray, post: np.ndarray, out: np.ndarray) -> np.ndarray:
-        np.matmul(self._places(post).T, unfolded, out=out.reshape(self.post_shape[0], -1))
+    def outer(
+        self, unfolded: np.ndarray, post: np.ndarray, out: np.ndarray, onto: np.ndarray | None = None
+    ) -> np.ndarray:
+        _product(self._places(post), unfolded, out.reshape(self.post_shape[0], -1), onto)
         return out
 
     def _places(self, post: np.ndarray) -> np.ndarray:
         """(B*rows*columns, channels)."""
         channels = self.post_shape[0]
         return post.reshape(len(post), channels, -1).transpose(0, 2, 1).reshape(-1, channels)
+
+
+def _product(left: np.ndarray, right: np.ndarray, out: np.ndarray, onto: np.ndarray | None) -> None:
+    """``left.T @ right + onto``, written to ``out``."""
+    if onto is None and left.dtype == out.dtype:
+        np.matmul(left.T, right, out=out)
+        return
+    # Some rows at a time, so that a large result passes through the cache once.
+    rows = max(1, BLOCK // right.shape[1])
+    for first in range(0, len(out), rows):
+        here = slice(first, first + rows)
+        part = left[:, here].T @ right
+        if onto is None:
+            out[here] = part
+        else:
+            np.add(onto.reshape(out.shape)[here], part, out=out[here])

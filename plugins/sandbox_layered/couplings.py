@@ -19,17 +19,24 @@ from sandbox_layered.stiffnesses import per_bias, per_unit
 
 @dataclass(frozen=True, eq=False)
 class Springs:
-    """Knobs of n stiffnesses: values u (n,), compliances eps (n,), and bounds, where there are any."""
+    """Knobs of n stiffnesses: values u (n,), compliances eps (n,), bounds, where there are any, and the compliance
+    that all share, where it is one and known.
+    """
 
     values: np.ndarray
     compliance: np.ndarray
     bounds: tuple[float, float] | None = None
+    common: float | None = None
 
     def rest(self, force: np.ndarray, out: np.ndarray) -> np.ndarray:
         """``clip(u - eps*force)``, where the stiffnesses are at rest, written to ``out`` (which may be ``force``)."""
         np.multiply(force, self.compliance, out=out)
         np.subtract(self.values, out, out=out)
-        return out if self.bounds is None else np.clip(out, *self.bounds, out=out)
+        return self.confine(out)
+
+    def confine(self, stiffness: np.ndarray) -> np.ndarray:
+        """The stiffnesses (n,) put within their bounds, in place."""
+        return stiffness if self.bounds is None else np.clip(stiffness, *self.bounds, out=stiffness)
 
     def yielding(self, stiffness: np.ndarray) -> np.ndarray:
         """Compliances, 0 for stiffnesses at a bound."""
@@ -78,6 +85,7 @@ class Held:
         self.wiring, self.energy, self.w, self.still = wiring, energy, w, still
         self.bias = per_unit(b, wiring)
         self._sent: np.ndarray | None = None
+        self._received: np.ndarray | None = None
         self._unfolded: np.ndarray | None = None
         self._loads: tuple[Load, Load] | None = None
 
@@ -101,7 +109,11 @@ class Held:
         return self._sent
 
     def to_post(self, pre: np.ndarray, post: np.ndarray) -> np.ndarray:
-        return self.sent(pre) + self.bias
+        if not self.still:
+            return self.sent(pre) + self.bias
+        if self._received is None:
+            self._received = self.sent(pre) + self.bias
+        return self._received
 
     def to_pre(self, pre: np.ndarray, post: np.ndarray) -> np.ndarray:
         return self.wiring.backward(self.w, post)
@@ -137,7 +149,7 @@ class Free(Held):
     def refresh(self, pre: np.ndarray, post: np.ndarray) -> None:
         self.energy.force(self.wiring, pre, self.unfolded(pre), post, self.w)
         self.weights.rest(self.w, self.w)
-        self._sent = self._loads = None
+        self._sent = self._received = self._loads = None
         self.bias = per_unit(self._biases(post), self.wiring)
 
     def bend(
@@ -172,7 +184,7 @@ class FreeByOverlaps(Free):
     ) -> None:
         Held.__init__(self, wiring, energy, weights.values, biases.values, still)  # the knobs stand in for the weights
         self.weights, self.biases = weights, biases
-        self.compliance = float(weights.compliance[0]) if len(weights.compliance) else 0.0
+        self.compliance = weights.common or 0.0
         self._overlap: np.ndarray | None = None
 
     def refresh(self, pre: np.ndarray, post: np.ndarray) -> None:

@@ -25,8 +25,17 @@ class ConnectionEnergy(Protocol):
         """Stiffness that the connection gives to the units before, (pre units,), and after, (post units,)."""
         ...
 
-    def force(self, wiring: Wiring, pre: np.ndarray, unfolded: np.ndarray, post: np.ndarray, out: np.ndarray) -> None:
-        """Write dE/dw, (weights,), mean over the samples, to ``out``."""
+    def force(
+        self,
+        wiring: Wiring,
+        pre: np.ndarray,
+        unfolded: np.ndarray,
+        post: np.ndarray,
+        out: np.ndarray,
+        scale: float = 1.0,
+        onto: np.ndarray | None = None,
+    ) -> None:
+        """Write ``scale*dE/dw``, (weights,), mean over the samples, plus ``onto``, to ``out``."""
         ...
 
     def force_change(
@@ -44,9 +53,18 @@ class Product:
     def loads(self, wiring: Wiring, w: np.ndarray) -> tuple[Load, Load]:
         return 0.0, 0.0
 
-    def force(self, wiring: Wiring, pre: np.ndarray, unfolded: np.ndarray, post: np.ndarray, out: np.ndarray) -> None:
+    def force(
+        self,
+        wiring: Wiring,
+        pre: np.ndarray,
+        unfolded: np.ndarray,
+        post: np.ndarray,
+        out: np.ndarray,
+        scale: float = 1.0,
+        onto: np.ndarray | None = None,
+    ) -> None:
         # The factor goes on the states, of which there are fewer than weights.
-        wiring.outer(unfolded, post * (-1 / len(post)), out)
+        wiring.outer(unfolded, post * (-scale / len(post)), out, onto)
 
     def force_change(
         self, wiring: Wiring, states: tuple[np.ndarray, np.ndarray], changes: tuple[np.ndarray, np.ndarray]
@@ -63,11 +81,20 @@ class Difference:
         table = w.reshape(wiring.fans)
         return table.sum(axis=1), table.sum(axis=0)
 
-    def force(self, wiring: Wiring, pre: np.ndarray, unfolded: np.ndarray, post: np.ndarray, out: np.ndarray) -> None:
-        wiring.outer(unfolded, post * (-1 / len(post)), out)
+    def force(
+        self,
+        wiring: Wiring,
+        pre: np.ndarray,
+        unfolded: np.ndarray,
+        post: np.ndarray,
+        out: np.ndarray,
+        scale: float = 1.0,
+        onto: np.ndarray | None = None,
+    ) -> None:
+        wiring.outer(unfolded, post * (-scale / len(post)), out, onto)
         table = out.reshape(wiring.fans)
-        table += (pre**2).mean(axis=0)[:, None] / 2
-        table += (post**2).mean(axis=0) / 2
+        table += (pre**2).mean(axis=0)[:, None] * (scale / 2)
+        table += (post**2).mean(axis=0) * (scale / 2)
 
     def force_change(
         self, wiring: Wiring, states: tuple[np.ndarray, np.ndarray], changes: tuple[np.ndarray, np.ndarray]

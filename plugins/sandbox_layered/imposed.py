@@ -23,7 +23,7 @@ class Imposed:
         stiffness: (n,) of the springs.
         targets: (B, n) of the springs.
         forces: (B, n) external forces.
-        low, high: (n,) lowest and highest state of a unit that is free.
+        low, high: (n,) lowest and highest state of a unit that is free; or one for all, which is faster.
         still: whether all units are clamped.
         loose: whether none is.
     """
@@ -34,8 +34,8 @@ class Imposed:
     stiffness: np.ndarray
     targets: np.ndarray
     forces: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
+    low: np.ndarray | float
+    high: np.ndarray | float
     still: bool
     loose: bool
 
@@ -52,12 +52,21 @@ class Imposed:
 
     def energy(self, states: np.ndarray) -> np.ndarray:
         """(B,) of forces and springs."""
-        springs = self.stiffness / 2 * (states - self.targets) ** 2
-        return (springs - self.forces * states).sum(axis=1)
+        total = np.zeros(len(states))
+        if self.stiffness.any():
+            total += (self.stiffness / 2 * (states - self.targets) ** 2).sum(axis=1)
+        if self.forces.any():
+            total -= (self.forces * states).sum(axis=1)
+        return total
 
 
-def imposed_on(layers: Layers, box: Sequence[tuple[np.ndarray, np.ndarray]], boundary: Boundary) -> list[Imposed]:
+def imposed_on(
+    layers: Layers, box: Sequence[tuple[np.ndarray, np.ndarray]], boundary: Boundary, dtype: type | np.dtype = float
+) -> list[Imposed]:
     """What a boundary means to each layer; ``box`` has the lowest and highest states of each layer, (n,) each.
+
+    Args:
+        dtype: of all numbers.
 
     Raises:
         BoundaryError: for a boundary of another network, or springs across pairs.
@@ -72,10 +81,10 @@ def imposed_on(layers: Layers, box: Sequence[tuple[np.ndarray, np.ndarray]], bou
         raise BoundaryError(
             "a layered network takes no springs across pairs of nodes; read and nudge the nodes of its output layer"
         )
-    clamped = layers.split(boundary.clamped[:, 0])
-    stiffness = layers.split(boundary.spring_stiffness[:, 0])
+    clamped = layers.split(boundary.clamped[:, 0], bool)
+    stiffness = layers.split(boundary.spring_stiffness[:, 0], dtype)
     values, forces, targets = (
-        layers.split(array[..., 0]) for array in (boundary.values, boundary.forces, boundary.spring_targets)
+        layers.split(array[..., 0], dtype) for array in (boundary.values, boundary.forces, boundary.spring_targets)
     )
     return [
         Imposed(
@@ -85,9 +94,14 @@ def imposed_on(layers: Layers, box: Sequence[tuple[np.ndarray, np.ndarray]], bou
             stiffness[layer],
             targets[layer],
             forces[layer],
-            *box[layer],
+            *(_common(limit.astype(dtype, copy=False)) for limit in box[layer]),
             still=bool(clamped[layer].all()),
             loose=not clamped[layer].any(),
         )
         for layer in range(len(layers))
     ]
+
+
+def _common(limit: np.ndarray) -> np.ndarray | float:
+    """(n,), or a number that stands for n equal ones."""
+    return float(limit[0]) if limit.min() == limit.max() else limit

@@ -74,9 +74,9 @@ class Layers:
         ends = np.cumsum(self.sizes).tolist()
         return tuple(slice(end - size, end) for end, size in zip(ends, self.sizes, strict=True))
 
-    def split(self, values: np.ndarray) -> list[np.ndarray]:
+    def split(self, values: np.ndarray, dtype: type | np.dtype = float) -> list[np.ndarray]:
         """Values (..., N) as one contiguous copy (..., n) per layer."""
-        return [np.array(values[..., nodes], order="C") for nodes in self.slices]
+        return [np.array(values[..., nodes], dtype=dtype, order="C") for nodes in self.slices]
 
     def join(self, parts: Sequence[np.ndarray]) -> np.ndarray:
         """(B, N) from one (B, n) per layer."""

@@ -13,7 +13,7 @@ from sandbox.physics.network import Network
 from sandbox_layered.connections import Conv, Dense, Wiring
 from sandbox_layered.energies import Difference, Product
 from sandbox_layered.layers import Layers, Shape, group_name, size_of
-from sandbox_layered.system import LayeredSystem, Relaxations
+from sandbox_layered.system import LayeredSystem, Precision, Relaxations
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -72,6 +72,10 @@ class Hopfield(SystemPart):
         description='"joint": free stiffnesses and states relax together; "once": states first, then stiffnesses',
     )
 
+    precision: Precision = Field(
+        "double", description='of the states while they relax; "single" is faster, and for relaxations "once" only'
+    )
+
     @model_validator(mode="after")
     def _ascending(self) -> Self:
         for name in ("hidden", "output"):
@@ -97,6 +101,7 @@ class Hopfield(SystemPart):
             box=[(-np.inf, np.inf), *inner, self.output],
             weight_bounds=(-bound, bound),
             stiffness_relaxations=self.stiffness_relaxations,
+            precision=self.precision,
         )
 
     def portrait(self, system: System, before: np.ndarray, after: np.ndarray) -> Figure | None:

@@ -21,6 +21,9 @@ from sandbox_layered.sweeps import Settled, States, Sweeper, settle
 if TYPE_CHECKING:
     from sandbox_layered.system import LayeredSystem
 
+FINEST = {"float32": 1e-5, "float64": 0.0}
+"""Smallest tolerance that states of a precision can be relaxed to, with some room."""
+
 KICK = 1e-3
 """Length of the step off a saddle, relative to the length of the state: the sweeps do the rest."""
 
@@ -43,7 +46,13 @@ def relax(
         raise BoundaryError(
             f"a layered network takes quadratic knobs; got {knobs.coupling!r}: set coupling = 'quadratic'"
         )
-    imposed = imposed_on(system.layers, system.box, boundary)
+    dtype = np.dtype(np.float32 if system.precision == "single" else np.float64)
+    if tolerance < FINEST[dtype.name]:
+        raise BoundaryError(
+            f"{system.precision} precision does not resolve forces of {tolerance:g} of the largest; ask for a "
+            f"tolerance of {FINEST[dtype.name]:g} or more, or for precision = 'double'"
+        )
+    imposed = imposed_on(system.layers, system.box, boundary, dtype)
     states = _started(system, imposed, start, boundary.batch)
     joint = knobs if system.stiffness_relaxations == "joint" else None
     sweeper = held_sweeper(system, imposed, theta)
@@ -54,14 +63,13 @@ def relax(
         else:
             sweeper, end, curvature, met = _settle_jointly(system, imposed, joint, states, tolerance, max_iterations)
         energy = _energy(system, sweeper, end.states)
-        force = stiffness_force(system, end.states)
         if knobs is not None:
-            theta = _let_go(system, knobs, force)
+            theta = _let_go(system, knobs, end.states)
     result = Equilibrium(
-        state=system.layers.join(end.states)[..., None],
+        state=system.layers.join(end.states)[..., None].astype(float, copy=False),
         stiffness=theta,
-        stiffness_force=force,
-        energy=energy,
+        stiffness_force=lambda: stiffness_force(system, end.states),  # pyright: ignore[reportArgumentType]
+        energy=energy.astype(float, copy=False),
         residual=end.residual,
         iterations=end.iterations,
         status=end.status,
@@ -80,11 +88,18 @@ def held_sweeper(system: LayeredSystem, imposed: list[Imposed], theta: np.ndarra
     Raises:
         BoundaryError: if a spring leaves a free unit without positive stiffness.
     """
-    layout = system.layout
-    couplings: list[Coupling] = [
-        Held(wiring, system.energy, layout.weights(theta, c), layout.biases(theta, c), imposed[c].still)
-        for c, wiring in enumerate(system.wirings)
-    ]
+    layout, dtype = system.layout, imposed[0].push.dtype
+
+    def held(c: int) -> Held:
+        weights, biases = (
+            part.astype(dtype, copy=False) for part in (layout.weights(theta, c), layout.biases(theta, c))
+        )
+        return Held(system.wirings[c], system.energy, weights, biases, imposed[c].still)
+
+    couplings: list[Coupling] = [held(c) for c in range(1, len(system.wirings))]
+    # What clamped inputs send is the most expensive product of a relaxation.
+    inputs = imposed[0]
+    couplings.insert(0, system.from_inputs.get(theta, lambda: held(0), inputs.values) if inputs.still else held(0))
     sweeper = Sweeper(couplings, imposed, system.energy.own)
     sweeper.check_springs()
     return sweeper
@@ -104,20 +119,34 @@ def stiffness_force(system: LayeredSystem, states: States) -> np.ndarray:
 def springs(system: LayeredSystem, knobs: Knobs, connection: int) -> tuple[Springs, Springs]:
     """Knobs of the weights and of the biases of a connection."""
     layout, u, eps = system.layout, knobs.values, knobs.compliance
+    common = system.common_compliances.get(eps, lambda: _common_compliances(system, eps))[connection]
     bounds = None if system.weight_bounds == (-np.inf, np.inf) else system.weight_bounds
     return (
-        Springs(layout.weights(u, connection), layout.weights(eps, connection), bounds),
+        Springs(layout.weights(u, connection), layout.weights(eps, connection), bounds, common),
         Springs(layout.biases(u, connection), layout.biases(eps, connection)),
     )
 
 
-def _let_go(system: LayeredSystem, knobs: Knobs, force: np.ndarray) -> np.ndarray:
-    """(P,) stiffnesses at rest under the knobs and dE/dtheta (P,)."""
-    layout, theta = system.layout, np.empty_like(force)
-    for c in range(len(system.wirings)):
-        weights, biases = springs(system, knobs, c)
-        weights.rest(layout.weights(force, c), layout.weights(theta, c))
-        biases.rest(layout.biases(force, c), layout.biases(theta, c))
+def _common_compliances(system: LayeredSystem, eps: np.ndarray) -> list[float | None]:
+    """The compliance of all weights of a connection, where it is one."""
+    groups = [system.layout.weights(eps, c) for c in range(len(system.wirings))]
+    return [float(part[0]) if len(part) and part.min() == part.max() else None for part in groups]
+
+
+def _let_go(system: LayeredSystem, knobs: Knobs, states: States) -> np.ndarray:
+    """(P,) stiffnesses at rest under the knobs and the states."""
+    layout, theta = system.layout, np.empty(system.layout.size)
+    for c, wiring in enumerate(system.wirings):
+        (weights, biases), (pre, post) = springs(system, knobs, c), states[c : c + 2]
+        at_rest, compliance = layout.weights(theta, c), weights.common
+        if compliance is None:
+            system.energy.force(wiring, pre, wiring.unfold(pre), post, at_rest)
+            weights.rest(at_rest, at_rest)
+        else:
+            system.energy.force(wiring, pre, wiring.unfold(pre), post, at_rest, -compliance, onto=weights.values)
+            weights.confine(at_rest)
+        if layout.biased:
+            biases.rest(-per_bias(post, wiring), layout.biases(theta, c))
     return theta
 
 
@@ -126,7 +155,7 @@ def _started(system: LayeredSystem, imposed: list[Imposed], start: np.ndarray | 
     given = system.rest_state()[None] if start is None else np.asarray(start, dtype=float)
     if given.shape not in ((1, n, 1), (batch, n, 1)) or not np.isfinite(given).all():
         raise BoundaryError(f"the start must be finite and of shape {(batch, n, 1)}; got {given.shape}")
-    parts = system.layers.split(np.broadcast_to(given[..., 0], (batch, n)))
+    parts = system.layers.split(np.broadcast_to(given[..., 0], (batch, n)), imposed[0].push.dtype)
     return [here.confine(part) for here, part in zip(imposed, parts, strict=True)]
 
 
@@ -136,10 +165,7 @@ def _free_sweeper(system: LayeredSystem, imposed: list[Imposed], knobs: Knobs, o
     for c, wiring in enumerate(system.wirings):
         weights, biases = springs(system, knobs, c)
         cheap = (
-            overlaps
-            and isinstance(wiring, Dense)
-            and isinstance(system.energy, Product)
-            and bool((weights.compliance == weights.compliance[0]).all())
+            overlaps and isinstance(wiring, Dense) and isinstance(system.energy, Product) and weights.common is not None
         )
         kind = FreeByOverlaps if cheap else Free
         couplings.append(kind(wiring, system.energy, weights, biases, imposed[c].still))
@@ -197,10 +223,16 @@ def _energy(system: LayeredSystem, sweeper: Sweeper, states: States) -> np.ndarr
     sweeper.refresh(states)
     total = np.zeros(len(states[0]))
     for here, part in zip(sweeper.imposed, states, strict=True):
-        total = total + here.energy(part) + system.energy.own / 2 * (part**2).sum(axis=1)
+        total = total + here.energy(part) + system.energy.own / 2 * _dot(part, part)
     for c, coupling in enumerate(sweeper.couplings):
         pre, post = states[c], states[c + 1]
         before, after = coupling.loads()
-        total = total + (before * pre**2).sum(axis=1) / 2 + (after * post**2).sum(axis=1) / 2
-        total = total - (coupling.to_post(pre, post) * post).sum(axis=1)
+        if np.any(before) or np.any(after):
+            total = total + _dot(before * pre, pre) / 2 + _dot(after * post, post) / 2
+        total = total - _dot(coupling.to_post(pre, post), post)
     return total
+
+
+def _dot(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """(B,) sums over the units of (B, n)."""
+    return np.einsum("bi,bi->b", left, right)

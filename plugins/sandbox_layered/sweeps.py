@@ -1,8 +1,9 @@
-"""Sweeps: odd and even layers in turn are put at their exact minimum among their neighbours.
+"""Sweeps: odd and even layers in turn are moved to their exact minimum among their neighbours, and a little beyond.
 
 Layers are joined to the next ones only, so all odd layers are minimized at once while the even ones stay, and the
-other way round: block coordinate descent with two blocks, whose energy never rises. Source of the scheme for Hopfield
-and resistive networks: Scellier, "A fast algorithm to simulate nonlinear resistive networks", arXiv:2402.11674.
+other way round: block coordinate descent with two blocks, over-relaxed, whose energy never rises. Source of the scheme
+for Hopfield and resistive networks: Scellier, "A fast algorithm to simulate nonlinear resistive networks",
+arXiv:2402.11674.
 """
 
 from __future__ import annotations
@@ -20,6 +21,11 @@ from sandbox_layered.layers import group_name
 
 States = list[np.ndarray]
 
+PACE = 1.15
+"""How far to go, as a multiple of the way to the minimum: over-relaxation of two blocks. Anything below 2 lowers the
+energy of a unit in its box, so sweeps only descend. The best value depends on how strongly layers depend on each
+other; this one is near it where forces fall by half in a sweep, and costs little where they fall faster."""
+
 
 @dataclass(eq=False)
 class Sweeper:
@@ -34,6 +40,14 @@ class Sweeper:
     couplings: Sequence[Coupling]
     imposed: Sequence[Imposed]
     own: float
+
+    def __post_init__(self) -> None:
+        # Sweeps are bound by memory: what they pass over is kept in the cache, and nothing is added that is zero.
+        self._sums = [np.empty_like(here.push) for here in self.imposed]
+        self._moves = [np.empty_like(here.push) for here in self.imposed]
+        self._pushed = [bool(here.push.any()) for here in self.imposed]
+        last = (len(self.imposed) - 1) % 2
+        self._order = (last, 1 - last)
 
     def free_layers(self, parity: int) -> list[int]:
         """Layers of a parity that are not clamped as a whole."""
@@ -62,12 +76,20 @@ class Sweeper:
             coupling.refresh(states[layer], states[layer + 1])
 
     def received(self, states: States, layer: int) -> tuple[np.ndarray, np.ndarray]:
-        """What a layer receives, (B, n), and its stiffness, (n,), springs included in both."""
-        received = self.imposed[layer].push
+        """What a layer receives, (B, n), and its stiffness, (n,), springs included in both.
+
+        The first is good until the same layer is asked for again.
+        """
+        received, parts = self._sums[layer], []
         if layer > 0:
-            received = received + self.couplings[layer - 1].to_post(states[layer - 1], states[layer])
+            parts.append(self.couplings[layer - 1].to_post(states[layer - 1], states[layer]))
         if layer < len(self.couplings):
-            received = received + self.couplings[layer].to_pre(states[layer], states[layer + 1])
+            parts.append(self.couplings[layer].to_pre(states[layer], states[layer + 1]))
+        if self._pushed[layer] or len(parts) < 2:
+            parts.append(self.imposed[layer].push)
+        np.add(parts[0], parts[1], out=received)
+        for part in parts[2:]:
+            received += part
         stiffness = self._stiffness(layer)
         # Free conductances can fall so far that a negative spring wins; the unit then has no minimum.
         return received, np.where(stiffness > 0, stiffness, np.nan)
@@ -82,32 +104,41 @@ class Sweeper:
         return stiffness
 
     def sweep(self, states: States) -> np.ndarray:
-        """Minimize odd layers, then even ones, in place of the old states; (B,) largest force met, see `residual`."""
+        """Move the last layer and every other before it, where nudges act, towards the minimum; then those between.
+
+        Args:
+            states: overwritten by the new ones, layer by layer.
+
+        Returns:
+            (B,) largest force met, to within the factor :data:`PACE`; see :meth:`residual`.
+        """
         forces, at_play = np.zeros((2, len(states[0])))
-        for parity in (1, 0):
+        for parity in self._order:
             self.refresh(states)
-            found = self._best(states, parity, forces, at_play)
-            for layer, new in found.items():
-                states[layer] = new
+            for layer in self.free_layers(parity):
+                received, stiffness = self.received(states, layer)
+                np.maximum(at_play, largest(received), out=at_play)
+                move = np.multiply(received, PACE / stiffness, out=self._moves[layer])
+                move += np.multiply(states[layer], 1 - PACE, out=received)
+                before, states[layer] = states[layer], self.imposed[layer].confine(move)
+                np.subtract(states[layer], before, out=move)
+                move *= stiffness
+                np.maximum(forces, largest(move), out=forces)
         return _relative(forces, at_play)
 
     def residual(self, states: States) -> np.ndarray:
         """(B,) largest force that a unit is free to follow, relative to the largest that a unit receives."""
         forces, at_play = np.zeros((2, len(states[0])))
         self.refresh(states)
-        for parity in (1, 0):
-            self._best(states, parity, forces, at_play)
+        for layer, here in enumerate(self.imposed):
+            if not here.still:
+                received, stiffness = self.received(states, layer)
+                np.maximum(at_play, largest(received), out=at_play)
+                best = here.confine(np.divide(received, stiffness, out=received))
+                best -= states[layer]
+                best *= stiffness
+                np.maximum(forces, largest(best), out=forces)
         return _relative(forces, at_play)
-
-    def _best(self, states: States, parity: int, forces: np.ndarray, at_play: np.ndarray) -> dict[int, np.ndarray]:
-        """States of the layers of a parity at their minimum; raises the largest forces (B,) to those met."""
-        found = {}
-        for layer in self.free_layers(parity):
-            received, stiffness = self.received(states, layer)
-            found[layer] = self.imposed[layer].confine(received / stiffness)
-            np.maximum(forces, largest(stiffness * (found[layer] - states[layer])), out=forces)
-            np.maximum(at_play, largest(received), out=at_play)
-        return found
 
 
 @dataclass(eq=False)

@@ -14,11 +14,15 @@ from sandbox.physics.knobs import Knobs
 from sandbox.physics.network import Network
 from sandbox.physics.system import TOLERANCE
 from sandbox_layered.connections import Wiring
+from sandbox_layered.couplings import Held
 from sandbox_layered.energies import ConnectionEnergy
+from sandbox_layered.kept import Kept
 from sandbox_layered.layers import Layers
 from sandbox_layered.stiffnesses import StiffnessVector
 
 Relaxations = Literal["joint", "once"]
+
+Precision = Literal["double", "single"]
 
 MAX_SWEEPS = 20_000
 """A sweep costs a few matrix products. Most relaxations take tens; some samples near an instability take thousands."""
@@ -43,6 +47,8 @@ class LayeredSystem:
             together. ``"once"``: the states go to a minimum at the stiffnesses as they were, then the stiffnesses to
             theirs at these states, and no further: the simulation of Scellier et al. 2022, arXiv:2205.15021. It is
             not a minimum of the joint energy, and descent of the Lyapunov function is not promised.
+        precision: of states and of what they receive, while they relax; stiffnesses are in double precision always.
+            ``"single"`` is for stiffnesses that relax once.
 
     Raises:
         NetworkError: for sizes that do not fit one another.
@@ -62,12 +68,21 @@ class LayeredSystem:
         word: str = "weights",
         biased: bool = True,
         stiffness_relaxations: Relaxations = "joint",
+        precision: Precision = "double",
     ) -> None:
         self.network = network
         self.layers = Layers.of(network)
         self.wirings, self.energy = tuple(wirings), energy
         self.layout = StiffnessVector(self.wirings, word, biased)
         self.stiffness_relaxations: Relaxations = stiffness_relaxations
+        if precision == "single" and stiffness_relaxations == "joint":
+            raise NetworkError(
+                "single precision does not tell whether a joint minimum is one; set stiffness_relaxations = 'once', or "
+                "precision = 'double'"
+            )
+        self.precision: Precision = precision
+        self.from_inputs: Kept[Held] = Kept()
+        self.common_compliances: Kept[list[float | None]] = Kept()
         self._check_sizes(len(box))
         self.box = [
             (np.broadcast_to(np.asarray(low, dtype=float), (n,)), np.broadcast_to(np.asarray(high, dtype=float), (n,)))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -35,6 +37,24 @@ _ADVICE = {
 }
 
 
+class Late:
+    """An attribute given as an array, or as a function of nothing that is called when the array is first asked for."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object | None, owner: type) -> np.ndarray:
+        if instance is None:
+            raise AttributeError(self._name)  # so a dataclass sees that there is no default
+        value = vars(instance)[self._name]
+        if callable(value):
+            value = vars(instance)[self._name] = value()
+        return cast(np.ndarray, value)
+
+    def __set__(self, instance: object, value: np.ndarray | Callable[[], np.ndarray]) -> None:
+        vars(instance)[self._name] = value
+
+
 @dataclass(frozen=True, eq=False)
 class Equilibrium:
     """The outcome of relaxing B samples of a system.
@@ -42,7 +62,8 @@ class Equilibrium:
     Attributes:
         state: (B, N, D).
         stiffness: (P,) stiffnesses at the end: as given, or relaxed against their knobs.
-        stiffness_force: (P,) dE/dtheta at the end, mean over the samples.
+        stiffness_force: (P,) dE/dtheta at the end, mean over the samples. May be given as a function, which is called
+            when the forces are first asked for.
         energy: (B,) of everything that was minimized: network, forces, springs; the knobs' energy is not included.
         residual: (B,) largest force on a free component, relative to the forces at play.
         iterations: (B,) evaluations of the forces.
@@ -63,6 +84,9 @@ class Equilibrium:
     min_curvature: np.ndarray
     indefinite: np.ndarray
     method: str
+
+    if not TYPE_CHECKING:
+        stiffness_force = Late()
 
     @property
     def converged(self) -> np.ndarray:

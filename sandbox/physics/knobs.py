@@ -6,6 +6,7 @@ gives way under a unit force; a stiffness of zero compliance is held.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +15,9 @@ import numpy as np
 from sandbox.errors import BoundaryError
 
 Coupling = Literal["quadratic", "log"]
+
+BLOCK = 32_768
+"""Numbers handled at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,18 +42,32 @@ class Knobs:
         values = np.ascontiguousarray(self.values, dtype=float)
         compliance = np.asarray(self.compliance, dtype=float)
         if compliance.shape != values.shape:
-            compliance = np.broadcast_to(compliance, values.shape).copy()
-        # One pass over millions of numbers, and the search for the culprit only where there is one.
-        if not np.isfinite(values.sum()) and not np.isfinite(values).all():
-            raise BoundaryError(f"knob {int(np.argmin(np.isfinite(values)))} is not finite; lower the compliance")
+            compliance = np.broadcast_to(compliance, values.shape)
+        if compliance.flags.writeable or compliance.base is not None:
+            compliance = compliance.copy()
+            compliance.flags.writeable = False
         if compliance.size and not (compliance.min() >= 0 and compliance.max() < np.inf):
             raise BoundaryError("compliances must be finite and not negative")
         if self.coupling not in ("quadratic", "log"):
             raise BoundaryError(f"unknown coupling {self.coupling!r}; choose 'quadratic' or 'log'")
+        object.__setattr__(self, "compliance", compliance)
+        self._turn(values)
+
+    def turned(self, values: np.ndarray) -> Knobs:
+        """The same knobs at other values (P,), which the caller must not change afterwards."""
+        if values.shape != self.values.shape:
+            raise BoundaryError(f"{len(self.values)} knobs were given values of shape {values.shape}")
+        knobs = copy(self)
+        knobs._turn(values)
+        return knobs
+
+    def _turn(self, values: np.ndarray) -> None:
+        # One pass over millions of numbers, and the search for the culprit only where there is one.
+        if not np.isfinite(values.sum()) and not np.isfinite(values).all():
+            raise BoundaryError(f"knob {int(np.argmin(np.isfinite(values)))} is not finite; lower the compliance")
         if self.coupling == "log" and not (values > 0).all():
             raise BoundaryError("knobs that act on log(theta) must be positive")
         object.__setattr__(self, "values", values)
-        object.__setattr__(self, "compliance", compliance)
 
     def energy(self, theta: np.ndarray) -> float:
         """Sum of U(u, theta)/eps over the stiffnesses that can move."""
@@ -70,6 +88,10 @@ def balance(theta: np.ndarray, force: np.ndarray, compliance: np.ndarray, coupli
     """
     if coupling == "log":
         return theta * np.exp(compliance * theta * force)
-    knobs = compliance * force
-    knobs += theta
+    knobs = np.empty(len(theta))
+    # Block by block, so that millions of numbers pass through the cache once.
+    for first in range(0, len(theta), BLOCK):
+        part = slice(first, first + BLOCK)
+        np.multiply(compliance[part], force[part], out=knobs[part])
+        knobs[part] += theta[part]
     return knobs

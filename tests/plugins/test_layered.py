@@ -306,6 +306,34 @@ def test_once_is_states_at_held_stiffnesses_and_then_one_relaxation_of_the_stiff
     assert np.allclose(end.stiffness, u - eps * rest.stiffness_force, rtol=0, atol=1e-15)
 
 
+@pytest.mark.parametrize("make", [dense, conv])
+def test_single_precision_is_double_precision_to_its_tolerance(make):
+    single, double = (make(stiffness_relaxations="once", precision=p) for p in ("single", "double"))
+    boundary, eps, theta = nudged(double), compliances(double), with_biases(double)
+    # Equal compliances are let go in one pass, unequal ones in several.
+    for compliance in (eps, np.full_like(eps, 0.2)):
+        ends = [s.relax(boundary, theta, knobs=Knobs(theta, compliance), tolerance=1e-5) for s in (single, double)]
+        assert ends[0].state.dtype == ends[0].stiffness.dtype == ends[0].stiffness_force.dtype == float
+        for name in ("state", "stiffness", "stiffness_force", "energy"):
+            assert np.allclose(getattr(ends[0], name), getattr(ends[1], name), rtol=1e-5, atol=3e-5), name
+    with pytest.raises(BoundaryError, match="precision = 'double'"):
+        single.relax(boundary, theta, tolerance=1e-7)
+    with pytest.raises(NetworkError, match="stiffness_relaxations = 'once'"):
+        make(precision="single")
+
+
+def test_what_inputs_send_follows_the_inputs_and_the_stiffnesses():
+    system = dense()
+    theta, one, two = with_biases(system), nudged(system), nudged(system, seed=2)
+    other = theta * 1.1
+    for array in (theta, other):
+        array.flags.writeable = False
+    for boundary in (one, one, two, one):
+        for kept in (theta, theta, other):
+            again = system.relax(boundary, kept)
+            assert np.array_equal(again.state, dense().relax(boundary, kept.copy()).state)
+
+
 def test_free_weights_stop_at_their_bound():
     system = dense(weight_bound=0.5, gains=(0.8,))
     boundary, low_high = nudged(system), system.bounds
