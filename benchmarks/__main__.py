@@ -26,6 +26,7 @@ WORKLOADS = {
     "W4": "benchmarks.w4_learning",
     "W4b": "benchmarks.w4b_elastic",
     "W5": "benchmarks.w5_hopfield",
+    "start": "benchmarks.start",
 }
 POOLS = ("SANDBOX", "OMP", "MKL", "OPENBLAS", "NUMBA")
 

@@ -49,3 +49,12 @@ def threads() -> int:
     start()
     assert _threads is not None
     return _threads
+
+
+def compiled_kernels() -> tuple[str, ...]:
+    """Names of the kernels compiled in this process, or loaded from the cache on disk."""
+    if _threads is None:
+        return ()
+    from taichi.lang import impl
+
+    return tuple(k.func.__name__ for k in impl.get_runtime().kernels for _ in k.compiled_kernels)
