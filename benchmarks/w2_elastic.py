@@ -202,7 +202,7 @@ Hessian, the pattern found once, the factorization kept while each step cuts the
 LAMMPS and jax-md: largest time step 0.4. LAMMPS and jax-md start with their data in place and their programs
 compiled.
 """,
-    sizes=(1_000, 10_000, 100_000),
+    sizes=(1_000, 10_000, 100_000, 1_000_000),
     quick=(100, 400),
     case=case,
     contestants=(

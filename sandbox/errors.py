@@ -5,6 +5,11 @@ alone (no traceback) and exits with status 2.
 """
 
 
+def printable(text: str) -> str:
+    """Text in which characters that could steer a terminal are written out as escapes; line ends stay."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
 class SandboxError(Exception):
     """Base of all errors that describe a mistake in what the sandbox was given, or a result it cannot vouch for."""
 

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field
 
 import sandbox
+from sandbox.errors import NetworkError
 from sandbox.parts import Looks, SystemPart
 from sandbox.physics.laws import SPRING, EdgeLaw
 from sandbox.physics.material import Material
@@ -42,6 +43,8 @@ class ElasticNetwork(SystemPart):
         return self.mass, self.damping
 
     def build(self, network: Network, rng: np.random.Generator) -> Material:
+        if network.n_edges == 0:
+            raise NetworkError("an elastic network needs edges, and this network has none")
         k = draw(self.stiffness, network.n_edges, rng)
         length = network.lengths()
         rest = length * (1 + self.prestrain * rng.uniform(-1, 1, network.n_edges)) if self.prestrain else length

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -135,11 +136,11 @@ class Packing(Graph):
 class NetworkFile(Graph):
     """A network from a GraphML file or a list of nodes and edges."""
 
-    path: str = Field(description="the file, relative to the working directory")
+    path: str = Field(description="the file, in the working directory or below")
 
     def build(self, rng: np.random.Generator) -> Network:
         try:
-            return graphs.read_network(self.path)
+            return graphs.read_network(graphs.inside(self.path, Path.cwd()))
         except (OSError, ValueError) as error:  # a path that cannot be one
             raise NetworkError(f"{self.path[:60]!r}... cannot be read: {error}") from error
 

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from sandbox.parts import Graph
+from sandbox.physics.memory import require_network
 from sandbox.physics.network import Network
 from sandbox_layered.layers import Count, group_name, size_of
 
@@ -27,6 +28,7 @@ class Layered(Graph):
 
     def build(self, rng: np.random.Generator) -> Network:
         shapes = [(layer,) if isinstance(layer, int) else layer for layer in self.layers]
+        require_network(sum(map(size_of, shapes)), 0)
         blocks = [_places(shape) for shape in shapes]
         tallest = max(float(np.ptp(block[:, 1])) for block in blocks) or 1.0
         corner, placed = 0.0, []

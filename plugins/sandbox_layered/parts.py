@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sandbox.errors import NetworkError
 from sandbox.parts import Looks, SystemPart
+from sandbox.physics.memory import BYTES_PER_WEIGHT, require
 from sandbox.physics.network import Network
 from sandbox_layered.connections import Conv, Dense, Wiring
 from sandbox_layered.energies import Difference, Product
@@ -202,6 +203,9 @@ def wire(layers: Layers, connections: tuple[Connection, ...] | None) -> list[Wir
         raise NetworkError(f"{len(layers)} layers take {count} connections; {len(settings)} are given")
     shape: Shape = (layers.sizes[0],)
     wirings: list[Wiring] = []
+    pairs = zip(settings, layers.sizes, layers.sizes[1:], strict=False)
+    dense = sum(before * after for kind, before, after in pairs if isinstance(kind, DenseConnection))
+    require(f"a layered network of {dense:,} weights", dense * BYTES_PER_WEIGHT)
     for number, (setting, size) in enumerate(zip(settings, layers.sizes[1:], strict=True), 1):
         wirings.append(
             Dense(shape, (size,)) if isinstance(setting, DenseConnection) else _conv(number, setting, shape, size)

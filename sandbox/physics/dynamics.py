@@ -19,6 +19,7 @@ from sandbox.physics.dynamics_run import Run
 from sandbox.physics.dynamics_tables import bonds
 from sandbox.physics.material import Material
 from sandbox.physics.modes import check_masses, stable_time_step
+from sandbox.physics.not_finite import suspect_edge
 from sandbox.physics.relaxation.problem import pose
 from sandbox.physics.trajectory import RECORDS, Trajectory
 from sandbox.physics.trajectory import Drive as Drive
@@ -36,11 +37,14 @@ class Diverged(SandboxError):  # noqa: N818 (it names an outcome, as StopIterati
 
     Attributes:
         sample, node, step: where and when it was first seen.
+        edge: the edge at that node whose other end left them first, or None for a node without edges.
         stable: the longest stable time step for small motions about the start, or None where unknown.
     """
 
-    def __init__(self, sample: int, node: int, step: int, time_step: float, stable: float | None) -> None:
-        self.sample, self.node, self.step, self.stable = sample, node, step, stable
+    def __init__(
+        self, sample: int, node: int, step: int, time_step: float, stable: float | None, edge: int | None = None
+    ) -> None:
+        self.sample, self.node, self.step, self.stable, self.edge = sample, node, step, stable, edge
         if stable is None:
             advice = "try a smaller time step"
         elif time_step > stable:
@@ -50,7 +54,9 @@ class Diverged(SandboxError):  # noqa: N818 (it names an outcome, as StopIterati
                 f"small motions are stable up to a time step of {stable:.4g}, and it is {time_step:.4g}, so the motion "
                 "left the range of the law or is fast there; try a smaller time step, or a law that stays finite"
             )
-        super().__init__(f"node {node} of sample {sample} is no longer at a finite place at step {step}; {advice}")
+        where = "" if edge is None else f" (at edge {edge})"
+        what = f"node {node} of sample {sample}{where} is no longer at a finite place at step {step}"
+        super().__init__(f"{what}; {advice}")
 
 
 def simulate(
@@ -144,7 +150,8 @@ def simulate(
         stable = stable_time_step(
             material, masses=masses, state=problem.start[sample], boundary=boundary, stiffness=problem.stiffness
         )
-        raise Diverged(sample, node, step, float(time_step), stable if np.isfinite(stable) else None)
+        edge = suspect_edge(material.network.edges, broken[sample], node)
+        raise Diverged(sample, node, step, float(time_step), stable if np.isfinite(stable) else None, edge)
     return trajectory
 
 

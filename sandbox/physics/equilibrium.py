@@ -5,11 +5,16 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Self, cast
 
 import numpy as np
 
 from sandbox.errors import SandboxError
+from sandbox.shown import Shown
+
+if TYPE_CHECKING:
+    from sandbox.physics.boundary import Boundary
+    from sandbox.physics.material import Material
 
 
 class Status(enum.IntEnum):
@@ -55,8 +60,35 @@ class Late:
         vars(instance)[self._name] = value
 
 
+@dataclass(frozen=True)
+class Fault:
+    """Where a relaxation met a number that is not finite.
+
+    Attributes:
+        what: which quantity, and ``value`` what it came to.
+        iteration: evaluations of the forces until then.
+        node, edge: where, if the quantity belongs to one; ``ends`` are the nodes of the edge.
+    """
+
+    sample: int
+    iteration: int
+    what: str
+    value: float = float("nan")
+    node: int | None = None
+    edge: int | None = None
+    ends: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        place = ""
+        if self.edge is not None:
+            place = f" of edge {self.edge} (nodes {' and '.join(map(str, self.ends))})"
+        elif self.node is not None:
+            place = f" of node {self.node}"
+        return f"{self.what}{place} is {self.value} at iteration {self.iteration} of sample {self.sample}"
+
+
 @dataclass(frozen=True, eq=False)
-class Equilibrium:
+class Equilibrium(Shown):
     """The outcome of relaxing B samples of a system.
 
     Attributes:
@@ -72,6 +104,7 @@ class Equilibrium:
             factorization, or the smallest curvature met); a minimum has a positive one. NaN where not computed.
         indefinite: (B,) iterations at which negative curvature was met and left behind on the way.
         method: the method that was used.
+        fault: the first number found that is not finite, where there is one.
     """
 
     state: np.ndarray
@@ -84,6 +117,7 @@ class Equilibrium:
     min_curvature: np.ndarray
     indefinite: np.ndarray
     method: str
+    fault: Fault | None = None
 
     if not TYPE_CHECKING:
         stiffness_force = Late()
@@ -92,6 +126,16 @@ class Equilibrium:
     def converged(self) -> np.ndarray:
         """(B,) mask."""
         return self.status == Status.CONVERGED
+
+    @property
+    def origin(self) -> tuple[Material, Boundary] | None:
+        """What was relaxed and what was imposed on it, where known. For drawing: checkpoints do not keep it."""
+        return vars(self).get("_origin")
+
+    def of(self, material: Material, boundary: Boundary) -> Self:
+        """The same equilibrium, told of its :attr:`origin`."""
+        vars(self)["_origin"] = material, boundary
+        return self
 
     def summary(self) -> str:
         """One line: how many samples, how they ended, the worst residual."""
@@ -118,4 +162,6 @@ class NotConverged(SandboxError):  # noqa: N818 (it names an outcome, as StopIte
         failed = np.flatnonzero(~report.converged)
         first = int(failed[0])
         advice = Status(int(report.status[first])).advice
+        if report.fault is not None:
+            first, advice = report.fault.sample, f"{report.fault}; {Status.NOT_FINITE.advice}"
         super().__init__(f"not converged: {report.summary()}; sample {first}: {advice}")

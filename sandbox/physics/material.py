@@ -16,9 +16,10 @@ from sandbox.physics.knobs import Knobs
 from sandbox.physics.laws.law import EdgeLaw, NodeLaw
 from sandbox.physics.network import Network
 from sandbox.physics.system import MAX_ITERATIONS, TOLERANCE
+from sandbox.shown import Shown
 
 
-class Material:
+class Material(Shown):
     """An energy-minimizing network: every edge stores energy by one law, with parameters of its own.
 
     Args:
@@ -191,7 +192,7 @@ class Material:
             max_iterations=max_iterations,
             method=method,
             throw=throw,
-        )
+        ).of(self, boundary)
 
     def sensitivity(self, equilibrium: Equilibrium, boundary: Boundary, cost_gradient: np.ndarray) -> np.ndarray:
         from sandbox.physics.sensitivity import adjoint_gradient

@@ -13,10 +13,11 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from sandbox.errors import NetworkError
+from sandbox.shown import Shown
 
 
 @dataclass(frozen=True, eq=False)
-class Network:
+class Network(Shown):
     """Nodes, edges and named groups; geometry and topology only, no physics.
 
     Args:

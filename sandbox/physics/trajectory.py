@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sandbox.errors import SandboxError
+from sandbox.shown import Shown
 
 RECORDS = ("positions", "velocities", "energy")
 """What a run can record."""
@@ -41,7 +42,7 @@ class Phase:
     step: int
 
 
-class Trajectory:
+class Trajectory(Shown):
     """What was recorded of a run, T times for B samples.
 
     Attributes:
@@ -56,6 +57,11 @@ class Trajectory:
     def __init__(self, steps: np.ndarray, time_step: float, final: Phase, recorded: dict[str, np.ndarray]) -> None:
         self.steps, self.times, self.final = steps, steps * time_step, final
         self._recorded = recorded
+
+    @property
+    def recorded(self) -> tuple[str, ...]:
+        """Names of what was recorded."""
+        return tuple(self._recorded)
 
     @property
     def positions(self) -> np.ndarray:

@@ -26,8 +26,30 @@ from sandbox.errors import NetworkError
 from sandbox.physics.graphs.conversion import finite_numbers, from_networkx
 from sandbox.physics.network import Network
 
-MAX_BYTES = 256 * 2**20
-"""Larger files are refused: a mistake, most likely."""
+MAX_BYTES = 64 * 2**20
+"""Larger files are refused: read as text, they take some twenty times their size of memory."""
+
+
+def inside(path: str, folder: Path) -> Path:
+    """A path that a scene names: a file in a folder, or in one below it, wherever symbolic links in it lead.
+
+    Raises:
+        NetworkError: for a path that leads elsewhere, or cannot be one.
+    """
+    shown = repr(path if len(path) <= 60 else path[:60] + "...")
+    if Path(path).is_absolute() or path.startswith(("/", "\\", "~")) or ".." in Path(path.replace("\\", "/")).parts:
+        raise NetworkError(
+            f"the path {shown} leads out of the working directory; a scene names files in it or below: put the network "
+            "there, or read it in Python with read_network"
+        )
+    try:
+        home = folder.resolve()
+        found = (home / path).resolve()
+    except (OSError, ValueError, RuntimeError) as error:  # too long, a null character, links in a circle
+        raise NetworkError(f"the path {shown} cannot be one: {error}") from None
+    if not found.is_relative_to(home):
+        raise NetworkError(f"the path {shown} is a link that leads out of the working directory; copy the file there")
+    return found
 
 
 def read_network(path: str | Path) -> Network:

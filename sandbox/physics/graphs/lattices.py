@@ -12,6 +12,7 @@ import numpy as np
 from sandbox.errors import NetworkError
 from sandbox.physics.graphs._checks import positive, whole
 from sandbox.physics.groups import sides
+from sandbox.physics.memory import require_network
 from sandbox.physics.network import Network
 
 _ROW = sqrt(3) / 2  # distance of the rows of a triangular lattice
@@ -50,8 +51,10 @@ class Lattice:
         dim, m = len(self.cell), len(self.basis)
         if not isinstance(shape, Sequence) or len(shape) != dim:
             raise NetworkError(f"the shape of a {self.name} lattice is {shape!r}; expected {dim} numbers of cells")
-        size = np.array([whole(f"shape[{axis}]", n, 1) for axis, n in enumerate(shape)])
-        whole(f"the number of nodes of a {self.name} lattice", int(np.prod(size.astype(object))) * m, 1)
+        size = np.array([whole(f"shape[{axis}]", n, 1, 2**31) for axis, n in enumerate(shape)])
+        n_nodes = int(np.prod(size.astype(object))) * m
+        require_network(n_nodes, n_nodes // m * len(self.bonds()[0]))
+        whole(f"the number of nodes of a {self.name} lattice", n_nodes, 1)
         cell = np.array(self.cell) * positive("spacing", spacing)
         a, b, offsets = self.bonds()
         alone = (a == b) & (np.count_nonzero(offsets, axis=1) == 1)

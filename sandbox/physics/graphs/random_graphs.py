@@ -12,6 +12,7 @@ from sandbox.errors import NetworkError
 from sandbox.physics.graphs._checks import generator, positive, whole
 from sandbox.physics.graphs.delaunay import simplex_edges
 from sandbox.physics.groups import sides
+from sandbox.physics.memory import require_network
 from sandbox.physics.network import Network
 
 DRAWN = 300
@@ -36,6 +37,7 @@ def random_graph(nodes: int, edges: int, seed: int = 0, dimension: int = 2) -> N
     n, dim = whole("nodes", nodes, 2, 1_000_000), whole("dimension", dimension, 1, 3)
     pairs = n * (n - 1) // 2
     count = whole(f"edges (a connected graph of {n} nodes)", edges, n - 1, min(pairs, 100_000_000))
+    require_network(n, count)
     rng = generator(seed)
     tree = nx.from_prufer_sequence(rng.integers(n, size=n - 2).tolist())  # any sequence is a tree, each once
     i, j = np.sort(np.array(tree.edges()).reshape(-1, 2), axis=1).T
@@ -73,11 +75,12 @@ def random_geometric(nodes: int, coordination: float, seed: int = 0, dimension: 
     """
     dim = whole("dimension", dimension, 2, 3)
     n = whole("nodes", nodes, dim + 2, 1_000_000)
-    count = round(positive("coordination", coordination) * n / 2)
+    count = round(min(positive("coordination", coordination), n) * n / 2)
     if not n - 1 <= count <= n * (n - 1) // 2:
         raise NetworkError(
             f"coordination is {coordination}; {n} connected nodes have from {2 * (n - 1) / n:.4g} to {n - 1}"
         )
+    require_network(n, count)
     points = generator(seed).uniform(size=(n, dim))
     near = simplex_edges(Delaunay(points).simplices, n)  # they hold the shortest spanning tree
     lengths = np.linalg.norm(points[near[:, 0]] - points[near[:, 1]], axis=1)

@@ -45,6 +45,12 @@ _KNOWN = {
 }
 
 
+def _within_32_bits(term: sympy.Expr) -> sympy.Expr:
+    """Kernels know whole numbers of 32 bits only; larger ones become floats."""
+    large = {n: sympy.Float(n, 17) for n in term.atoms(sympy.Rational) if max(abs(int(n.p)), int(n.q)) >= 2**31}
+    return term.xreplace(large)  # pyright: ignore[reportReturnType]
+
+
 @lru_cache(maxsize=256)
 def in_kernel(law: EdgeLaw | NodeLaw) -> Callable[..., Any]:
     """``f(*law.arguments)`` giving ``law.terms`` inside a Taichi kernel.
@@ -61,5 +67,5 @@ def in_kernel(law: EdgeLaw | NodeLaw) -> Callable[..., Any]:
                 )
     # Sympy would print its own sign as a Python conditional, which a kernel evaluates once, as it is compiled.
     signum = sympy.Function("signum")
-    terms = [t.evalf(17) if t.is_number else t.replace(sympy.sign, signum) for t in law.terms]
+    terms = [t.evalf(17) if t.is_number else _within_32_bits(t).replace(sympy.sign, signum) for t in law.terms]
     return sympy.lambdify(law.arguments, terms, modules=[_IN_TAICHI], cse=True)

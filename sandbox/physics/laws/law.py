@@ -16,7 +16,7 @@ import numpy as np
 import sympy
 
 from sandbox.errors import LawError
-from sandbox.physics.laws.expression import parse, symbol
+from sandbox.physics.laws.expression import check_derivative, degree, parse, symbol
 
 NumpyFunction = Callable[..., Any]
 
@@ -24,6 +24,16 @@ NumpyFunction = Callable[..., Any]
 def _without_deltas(expression: sympy.Expr) -> sympy.Expr:
     """Derivatives almost everywhere: the point masses that |x|, min and max leave behind are dropped."""
     return expression.replace(sympy.DiracDelta, lambda *_: sympy.Integer(0))  # pyright: ignore[reportReturnType]
+
+
+def _derivatives(energy: sympy.Expr, text: str, *orders: tuple[sympy.Symbol, ...]) -> tuple[sympy.Expr, ...]:
+    """The energy and its derivatives, each looked at before it is differentiated again."""
+    known: dict[tuple[sympy.Symbol, ...], sympy.Expr] = {(): energy}
+    for order in orders:
+        for depth in range(1, len(order) + 1):
+            if order[:depth] not in known:
+                known[order[:depth]] = check_derivative(known[order[: depth - 1]].diff(order[depth - 1]), text)
+    return tuple(_without_deltas(known[order]) for order in ((), *orders))
 
 
 def _check_names(kind: str, variable: str, parameters: Sequence[str]) -> None:
@@ -98,19 +108,18 @@ class EdgeLaw:
 
         Slope and curvature are the first and second derivative in the variable v.
         """
-        v, theta, e = symbol(self.variable), symbol(self.stiffness), self.energy
-        derivatives = (e, e.diff(v), e.diff(v, 2), e.diff(theta), e.diff(theta, 2), e.diff(v, theta))
-        return tuple(_without_deltas(x) for x in derivatives)
+        v, theta = symbol(self.variable), symbol(self.stiffness)
+        return _derivatives(self.energy, self.expression, (v,), (v, v), (theta,), (theta, theta), (v, theta))
 
     @cached_property
     def is_quadratic(self) -> bool:
         """Whether the curvature does not depend on the variable (the law is Hookean in v)."""
-        return symbol(self.variable) not in sympy.simplify(self.terms[2]).free_symbols
+        return degree(self.energy, symbol(self.variable)) <= 2
 
     @cached_property
     def is_quadratic_in_stiffness(self) -> bool:
         """Whether the energy is at most quadratic in the stiffness, so that a free one has a closed form."""
-        return symbol(self.stiffness) not in sympy.simplify(self.terms[4]).free_symbols
+        return degree(self.energy, symbol(self.stiffness)) <= 2
 
     @cached_property
     def on_numpy(self) -> NumpyFunction:
@@ -150,12 +159,12 @@ class NodeLaw:
     @cached_property
     def terms(self) -> tuple[sympy.Expr, ...]:
         """Energy, slope and curvature in s."""
-        s, e = symbol("s"), self.energy
-        return tuple(_without_deltas(x) for x in (e, e.diff(s), e.diff(s, 2)))
+        s = symbol("s")
+        return _derivatives(self.energy, self.expression, (s,), (s, s))
 
     @cached_property
     def is_quadratic(self) -> bool:
-        return symbol("s") not in sympy.simplify(self.terms[2]).free_symbols
+        return degree(self.energy, symbol("s")) <= 2
 
     @cached_property
     def on_numpy(self) -> NumpyFunction:
@@ -170,6 +179,8 @@ def _broadcasting(function: NumpyFunction) -> NumpyFunction:
 
     def evaluate(*arguments: Any) -> tuple[np.ndarray, ...]:
         shape = np.broadcast_shapes(*(np.shape(a) for a in arguments))
-        return tuple(np.broadcast_to(np.asarray(t, dtype=float), shape) for t in function(*arguments))
+        # Arrays even of one number: Python's own floats raise where arrays overflow, and np.select takes arrays only.
+        terms = function(*(np.atleast_1d(np.asarray(a, dtype=float)) for a in arguments))
+        return tuple(np.broadcast_to(np.asarray(t, dtype=float), shape or (1,)).reshape(shape) for t in terms)
 
     return evaluate

@@ -4,8 +4,9 @@ Methods, by size and kind (``"auto"`` picks the first that applies, and the equi
 
 - ``"sweeps"``: exact coordinate descent, for quadratic laws with a box on the state;
 - ``"fused"``: Newton with the exact Hessian, one kernel launch for the whole batch, up to thousands of components;
-- ``"newton"``: Newton with a sparse factorization, or conjugate gradients beyond its size; also for batches whose
-  samples share free stiffnesses;
+- ``"multigrid"``: Newton by conjugate gradients with a multigrid preconditioner, for one large sample;
+- ``"newton"``: Newton with a sparse factorization, or conjugate gradients beyond its size; for large batches, also
+  such whose samples share free stiffnesses, and where multigrid does not serve;
 - ``"fire"``: damped dynamics, for rough landscapes and as an independent check.
 """
 
@@ -22,11 +23,18 @@ from sandbox.physics.boundary import Boundary
 from sandbox.physics.equilibrium import Equilibrium, NotConverged
 from sandbox.physics.knobs import Knobs
 from sandbox.physics.material import Material
-from sandbox.physics.relaxation import fire, fused, newton, sweeps
+from sandbox.physics.not_finite import marked
+from sandbox.physics.relaxation import fire, fused, multigrid, newton, sweeps
 from sandbox.physics.relaxation.problem import Problem, pose
 from sandbox.physics.system import MAX_ITERATIONS, TOLERANCE
 
-METHODS: dict[str, ModuleType] = {"fused": fused, "newton": newton, "sweeps": sweeps, "fire": fire}
+METHODS: dict[str, ModuleType] = {
+    "fused": fused,
+    "multigrid": multigrid,
+    "newton": newton,
+    "sweeps": sweeps,
+    "fire": fire,
+}
 
 
 def relax(
@@ -48,7 +56,7 @@ def relax(
     """
     problem = pose(material, boundary, stiffness, knobs, start, tolerance, max_iterations)
     rigidity.check(problem)
-    result = _method(method, problem).relax(problem)
+    result = marked(problem, _method(method, problem).relax(problem))
     if throw and not result.converged.all():
         raise NotConverged(result)
     return result
@@ -56,6 +64,8 @@ def relax(
 
 def _method(name: str, problem: Problem) -> ModuleType:
     if name == "auto":
+        if multigrid.suits(problem):
+            return multigrid
         for method in METHODS.values():
             if method.can_relax(problem):
                 return method

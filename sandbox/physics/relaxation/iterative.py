@@ -31,7 +31,7 @@ class Iterative:
     def __init__(self, landscape: Landscape, tolerance: float, dim: int, quadratic: bool) -> None:
         self._landscape, self._tolerance, self._dim, self._quadratic = landscape, tolerance, dim, quadratic
         self._kept: tuple[Hessians, csr_array, csr_array] | None = None
-        self._forcing = _Forcing(FORCING[1])
+        self._forcing = Forcing(FORCING[1])
 
     def find(self, point: Point, small: np.ndarray) -> Directions:
         if self._kept is None or not self._quadratic:
@@ -67,7 +67,7 @@ class Coupled:
         """With ``direct``, A is factored; with ``alike``, the energy is quadratic, so that all A_b are the same."""
         self._landscape, self._tolerance, self._dim = landscape, tolerance, dim
         self._direct, self._alike = direct, alike
-        self._forcing = _Forcing(FORCING[2])
+        self._forcing = Forcing(FORCING[2])
 
     def find(self, point: Point, small: np.ndarray) -> Directions:
         maps = self._landscape.assembly
@@ -136,7 +136,7 @@ class Coupled:
         return factor
 
 
-class _Forcing:
+class Forcing:
     """How exactly a Newton system is to be solved: the more so, the faster the gradient falls."""
 
     def __init__(self, cap: float) -> None:

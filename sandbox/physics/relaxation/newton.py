@@ -7,6 +7,7 @@ which then moves as one. Criteria and the meaning of what is reported are those 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 
@@ -32,21 +33,61 @@ def relax(problem: Problem) -> Equilibrium:
     maps = assembly(problem.material, problem.boundary)
     held = problem.knobs is None or not problem.knobs.compliance.any()
     if not held or (problem.material.is_linear and held):
-        return _Descent(problem, held).run()
+        return _descent(problem, held).run()
     fit = maps.samples_at_once
     parts = [_part(problem, first, first + fit) for first in range(0, problem.batch, fit)]
-    return _joined([_Descent(part, held).run() for part in parts])
+    return _joined([_descent(part, held).run() for part in parts])
 
 
-class _Descent:
-    """The state of a minimization: B samples, some of which are still active."""
+class Terrain(Protocol):
+    """What a descent asks of an energy landscape; see :class:`sandbox.physics.landscape.Landscape`."""
 
-    def __init__(self, problem: Problem, held: bool) -> None:
-        self.problem = problem
-        self.landscape = Landscape(problem)
-        self.coupled = not held and problem.batch > 1
-        self.finder = self._finder(held)
-        batch, n_free = problem.batch, self.landscape.assembly.n_free
+    @property
+    def assembly(self) -> Places: ...
+
+    def at(self, state: np.ndarray, samples: np.ndarray) -> Point: ...
+
+    def turn(self, point: Point, move: np.ndarray) -> np.ndarray: ...
+
+
+class Places(Protocol):
+    """Where the free components are in the state."""
+
+    @property
+    def n_free(self) -> int: ...
+
+    def spread(self, values: np.ndarray) -> np.ndarray: ...
+
+
+def _descent(problem: Problem, held: bool) -> Descent:
+    """By factorization where that is affordable, by conjugate gradients otherwise."""
+    landscape = Landscape(problem)
+    maps, dim = landscape.assembly, problem.material.components
+    quadratic, coupled = problem.material.is_linear and held, not held and problem.batch > 1
+    finder: Finder
+    if coupled:
+        alike = problem.material.is_linear
+        direct = maps.direct and (alike or problem.batch <= maps.samples_at_once)
+        finder = Coupled(landscape, problem.tolerance, dim, direct, alike)
+    elif not maps.direct:
+        finder = Iterative(landscape, problem.tolerance, dim, quadratic)
+    else:
+        finder = Shared(landscape) if quadratic else Factored(landscape)
+    return Descent(problem, landscape, finder, coupled)
+
+
+class Descent:
+    """The state of a minimization: B samples, some of which are still active.
+
+    Args:
+        coupled: whether free stiffnesses make the samples move as one.
+    """
+
+    method = "newton"
+
+    def __init__(self, problem: Problem, landscape: Terrain, finder: Finder, coupled: bool) -> None:
+        self.problem, self.landscape, self.finder, self.coupled = problem, landscape, finder, coupled
+        batch, n_free = problem.batch, landscape.assembly.n_free
         self.state = problem.start.reshape(batch, -1).copy()
         self.step = np.zeros((n_free, batch))
         self.stiffness = problem.stiffness
@@ -59,17 +100,6 @@ class _Descent:
         self.escaping = np.zeros(batch, dtype=bool)
         self.backtracks, self.idle, self.indefinite, self.evaluations = np.zeros((4, batch), dtype=int)
         self.verdict = np.full(batch, RUNNING)
-
-    def _finder(self, held: bool) -> Finder:
-        p, maps = self.problem, self.landscape.assembly
-        dim, quadratic = p.material.components, p.material.is_linear and held
-        if self.coupled:
-            alike = p.material.is_linear
-            direct = maps.direct and (alike or p.batch <= maps.samples_at_once)
-            return Coupled(self.landscape, p.tolerance, dim, direct, alike)
-        if not maps.direct:
-            return Iterative(self.landscape, p.tolerance, dim, quadratic)
-        return Shared(self.landscape) if quadratic else Factored(self.landscape)
 
     def run(self) -> Equilibrium:
         active = np.arange(self.problem.batch)
@@ -116,9 +146,7 @@ class _Descent:
         self.state[who] = state
         self.total[who], self.energy[who] = total, point.energy
         self.residual[who], self.scale[who] = point.residual, point.scale
-        self.pull[who] = point.pulls[0]
-        if self.problem.knobs is not None:
-            self.stiffness = point.stiffnesses[0].copy()
+        self._note_edges(point, who)
         small = self._all(
             point.residual <= np.maximum(self.problem.tolerance * point.scale, criteria.FORCE_NOISE * point.noise)
         )
@@ -132,7 +160,14 @@ class _Descent:
         self.escaping[who] = found.escaping
         idle = who[(self.idle[who] > MAX_IDLE) & (self.verdict[who] == RUNNING) & ~found.escaping]
         self.verdict[idle] = Status.STALLED
-        self._set_out(found, point, who)
+        with np.errstate(over="ignore", invalid="ignore"):  # where no minimum is, numbers leave their range
+            self._set_out(found, point, who)
+
+    def _note_edges(self, point: Point, who: np.ndarray) -> None:
+        """Keep what will be reported of the edges at a point that samples have been taken to."""
+        self.pull[who] = point.pulls[0]
+        if self.problem.knobs is not None:
+            self.stiffness = point.stiffnesses[0].copy()
 
     def _set_out(self, found: Directions, point: Point, who: np.ndarray) -> None:
         """Lengths of the first trial steps."""
@@ -173,7 +208,7 @@ class _Descent:
             status=np.where(self.verdict == RUNNING, Status.OUT_OF_ITERATIONS, self.verdict).astype(int),
             min_curvature=self.lowest,
             indefinite=self.indefinite,
-            method="newton",
+            method=self.method,
         )
 
 

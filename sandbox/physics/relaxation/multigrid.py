@@ -1,0 +1,326 @@
+"""Method ``"multigrid"``: Newton with the exact Hessian for one large sample, by conjugate gradients with multigrid.
+
+Nothing is kept of a bond but where its entries are. The hierarchy is made once for a pattern of clamps, from the
+material's own stiffnesses in its state of reference, and serves every relaxation. Where it serves badly, one is made
+for that relaxation alone; so the outcome does not depend on what was relaxed before.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sandbox.physics.equilibrium import Equilibrium, Status
+from sandbox.physics.landscape import Point
+from sandbox.physics.relaxation import newton
+from sandbox.physics.relaxation.criteria import FORCE_NOISE, PIVOT_FLOOR
+from sandbox.physics.relaxation.directions import Directions
+from sandbox.physics.relaxation.hierarchy import Hierarchy, Matrix, Solver
+from sandbox.physics.relaxation.iterative import FORCING
+from sandbox.physics.relaxation.newton import Descent
+from sandbox.physics.relaxation.problem import Problem
+from sandbox.physics.relaxation.rows import Rows, rows_of
+
+MIN_FREE = 3000
+"""Free components, of flow and of elasticity, below which the fused method is faster even at first."""
+
+MIN_FREE_ELASTIC = 1000
+
+SLOW = 40
+"""Products with the Hessian in one solve after which the kept hierarchy is given up for one of the Hessian's own."""
+
+MAX_PRODUCTS = 400
+"""Products in one solve. A network that needs more is for a factorization."""
+
+CAP = 0.1  # of the gradient: what a Newton step has to leave at most
+FIRST_LOOK = 1e-3  # of the gradient: how far a quadratic energy is relaxed before the forces at play are looked at
+MARGIN = 0.5  # of the force allowed: what a solve aims at
+PROBE = 1e-6  # reduction of a random residual that would not be possible without meeting a negative eigenvalue
+
+
+class TooHardError(Exception):
+    """A solve takes more products than are worth it."""
+
+
+def can_relax(problem: Problem) -> bool:
+    """Whether the method applies: one sample, no box on the state."""
+    return problem.material.box is None and problem.batch == 1
+
+
+def suits(problem: Problem) -> bool:
+    """Whether the method is likely to be the fastest."""
+    clamped = problem.boundary.clamped
+    least = MIN_FREE if problem.material.components == 1 else MIN_FREE_ELASTIC
+    return can_relax(problem) and clamped.size - int(clamped.sum()) > least
+
+
+def relax(problem: Problem) -> Equilibrium:
+    """Relax; networks that are too hard for multigrid are handed to :mod:`sandbox.physics.relaxation.newton`."""
+    landscape = RowLandscape(problem)
+    try:
+        return _RowDescent(problem, landscape, Cycles(landscape, problem.tolerance), coupled=False).run()
+    except TooHardError:
+        return newton.relax(problem)
+
+
+class RowLandscape:
+    """The energy of the one sample of a problem, in the rows of its Hessian.
+
+    Attributes:
+        assembly: the rows.
+        matrix: the Hessian at the last state evaluated; of a quadratic energy, once for all.
+        lift: the most that a negative curvature of a bond or node has to be lifted by to be none.
+        stiffest: largest entry on the diagonal.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        from sandbox.physics.relaxation import rows_landscape_kernel as rk
+
+        material, knobs = problem.material, problem.knobs
+        self._rk, self._problem = rk, problem
+        self.quadratic = material.is_linear and (knobs is None or not knobs.compliance.any())
+        self.assembly: Rows = rows_of(problem)
+        self._kernels = rk.landscape_kernels(
+            material.law,
+            material.node_law,
+            material.components,
+            material.geometry == "projection",
+            None if knobs is None else knobs.coupling,
+        )
+        self._frame = material.frame(problem.boundary.pairs)
+        self._here = np.empty(len(self.assembly.clamped))
+        self._gradient = np.empty(len(self.assembly.clamped))
+        self.state = problem.start.reshape(-1)
+        self.matrix = self.assembly.matrix()
+        self._known = False
+        self.lift, self.stiffest = 0.0, 0.0
+
+    def at(self, state: np.ndarray, samples: np.ndarray) -> Point:
+        """Evaluate the state (1, N*D), with its Hessian; what is not used here is left empty."""
+        rk = self._rk
+        self.state = np.ascontiguousarray(state[0])
+        done = self._known and self.quadratic
+        report = self._evaluate(rk.GRADIENT if done else rk.HESSIAN, self.matrix.values)
+        if not done:
+            self.lift, self.stiffest, self._known = float(report[rk.LIFT]), float(report[rk.DIAGONAL]), True
+        return _point(self._gradient[: self.assembly.n_free].copy(), report)
+
+    def majorant(self, matrix: Matrix) -> None:
+        """Fill in the Hessian at the last state with every negative curvature lifted to zero."""
+        report = self._evaluate(self._rk.MAJORANT, matrix.values)
+        self.stiffest = float(report[self._rk.DIAGONAL])
+
+    def reference(self, matrix: Matrix) -> None:
+        """Fill in the majorant of the bare material in its state of reference, at its own stiffnesses."""
+        p, material = self._problem, self._problem.material
+        self._evaluate(
+            self._rk.MAJORANT,
+            matrix.values,
+            state=np.ascontiguousarray(material.rest_state().ravel()),
+            stiffness=material.stiffness,
+            knobs=np.zeros_like(p.knob_rows),
+            pairs=np.zeros_like(p.pair_springs[0]),
+            outside=np.zeros_like(p.outside[0]),
+        )
+
+    def _evaluate(
+        self,
+        task: int,
+        values: np.ndarray,
+        state: np.ndarray | None = None,
+        stiffness: np.ndarray | None = None,
+        knobs: np.ndarray | None = None,
+        pairs: np.ndarray | None = None,
+        outside: np.ndarray | None = None,
+    ) -> np.ndarray:
+        p, rows, report = self._problem, self.assembly, np.empty(self._rk.REPORT)
+        self._kernels.rows(
+            task,
+            int(rows.still > 0),
+            rows.n,
+            len(p.stiffness),
+            len(rows.column),
+            rows.ends,
+            rows.slots,
+            rows.node,
+            self._frame,
+            p.stiffness if stiffness is None else stiffness,
+            p.material.fixed_parameters,
+            p.knob_rows if knobs is None else knobs,
+            p.pair_springs[0] if pairs is None else pairs,
+            p.material.node_parameter_rows,
+            p.outside[0] if outside is None else outside,
+            rows.clamped,
+            self.state if state is None else state,
+            self._here,
+            self._gradient,
+            values,
+            report,
+        )
+        return report
+
+    def turn(self, point: Point, move: np.ndarray) -> np.ndarray:
+        """(1,) as :meth:`sandbox.physics.landscape.Landscape.turn`."""
+        rows, flat = self.assembly, np.ascontiguousarray(move[:, 0])
+        n_edges, longest = len(self._problem.stiffness), float(point.longest[0])
+        return np.array([self._kernels.turn(rows.n, n_edges, rows.ends, self._frame, self._here, flat, longest)])
+
+    def edges(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+        """Stiffness and dE/dtheta of every edge (E,), and the largest tension, at a state (N*D,)."""
+        p = self._problem
+        stiffness, pull = np.empty(len(p.stiffness)), np.empty(len(p.stiffness))
+        if len(pull) == 0:
+            return stiffness, pull, 0.0
+        fixed = p.material.fixed_parameters
+        arguments = p.ends, self._frame, p.stiffness, fixed, p.knob_rows, state, stiffness, pull
+        return stiffness, pull, self._kernels.edges(len(pull), *arguments)
+
+
+class _RowDescent(Descent):
+    method = "multigrid"
+    landscape: RowLandscape
+
+    def _note_edges(self, point: Point, who: np.ndarray) -> None:
+        """Edges are evaluated at the end."""
+
+    def _report(self) -> Equilibrium:
+        stiffness, self.pull[0], _ = self.landscape.edges(self.state[0])
+        if self.problem.knobs is not None:
+            self.stiffness = stiffness
+        return super()._report()
+
+
+class Cycles:
+    """Newton directions by conjugate gradients with a multigrid cycle made of a positive definite majorant.
+
+    A saddle is told from a minimum by a solve with a random right-hand side, unless no block of the Hessian has a
+    negative eigenvalue and a step has been solved for. A flat direction is noticed where conjugate gradients meet it.
+    """
+
+    def __init__(self, landscape: RowLandscape, tolerance: float) -> None:
+        self._landscape, self._tolerance = landscape, tolerance
+        self._rows = landscape.assembly
+        self._own: Hierarchy | None = None
+        self._fresh = False  # whether it is of the Hessian at hand
+        self._solver: Solver | None = None
+        self._lowest, self._before = np.inf, np.inf
+
+    def find(self, point: Point, small: np.ndarray) -> Directions:
+        """The Newton step, or at a stationary point the verdict on it."""
+        found = Directions.none(point)
+        if small[0]:
+            self._judge(found)
+        else:
+            self._step(found, point)
+        return found
+
+    def _prepared(self) -> Solver:
+        """The solver for the Hessian at hand."""
+        landscape, rows = self._landscape, self._rows
+        if self._solver is not None and landscape.quadratic:
+            return self._solver
+        hierarchy = self._own or self._kept()
+        hierarchy.use(landscape.matrix if landscape.lift <= 0 else None)
+        self._fresh = False
+        self._solver = Solver(landscape.matrix, hierarchy, len(rows.node) - rows.n)
+        return self._solver
+
+    def _kept(self) -> Hierarchy:
+        rows = self._rows
+        if rows.hierarchy is None:
+            bare = rows.matrix()
+            self._landscape.reference(bare)
+            rows.hierarchy = Hierarchy(bare, rows.frame)
+        return rows.hierarchy
+
+    def _step(self, found: Directions, point: Point) -> None:
+        landscape, solver = self._landscape, self._prepared()
+        size = float(point.residual[0])
+        solver.begin(point.gradient[:, 0])
+        allowed = max(self._tolerance * float(point.scale[0]), FORCE_NOISE * float(point.noise[0]))
+        if landscape.quadratic:
+            self._solve(max(MARGIN * allowed, FIRST_LOOK * size))
+            there = landscape.state - self._rows.spread(solver.x[:, None])[0]
+            flow = self._tolerance * landscape.edges(there)[2]
+            goal = MARGIN * min(allowed, max(flow, FORCE_NOISE * float(point.noise[0])))
+        else:
+            forcing = FORCING[0] * (size / self._before) ** 2 if np.isfinite(self._before) else CAP
+            goal, self._before = max(MARGIN * allowed, min(CAP, forcing) * size), size
+        self._solve(goal)
+        self._lowest = solver.lowest
+        found.move[:, 0] = -(solver.x if solver.x.any() else solver.preconditioned)
+        found.lowest[0], found.indefinite[0] = solver.lowest, solver.negative
+
+    def _solve(self, goal: float) -> None:
+        """Go on to a goal, with a hierarchy of the Hessian's own if the kept one is slow."""
+        solver = self._prepared() if self._solver is None else self._solver
+        floor = PIVOT_FLOOR * self._landscape.stiffest
+        if not self._fresh:
+            solver.go(goal, floor, SLOW)
+            if solver.solved or solver.negative:
+                return
+            matrix = self._landscape.matrix
+            if self._landscape.lift > 0:
+                matrix = self._rows.matrix()
+                self._landscape.majorant(matrix)
+            self._own = Hierarchy(matrix, self._rows.frame)
+            self._fresh = True
+            solver.anew(self._own)
+        solver.go(goal, floor, MAX_PRODUCTS)
+        if not solver.negative and solver.products >= MAX_PRODUCTS:
+            raise TooHardError
+
+    def _judge(self, found: Directions) -> None:
+        """Minimum, saddle or flat."""
+        landscape, rows = self._landscape, self._rows
+        floor, lowest = PIVOT_FLOOR * landscape.stiffest, self._lowest
+        if landscape.lift > 0 or lowest == np.inf:
+            solver = self._prepared()
+            floor = PIVOT_FLOOR * landscape.stiffest
+            right = np.random.default_rng(0).standard_normal(rows.n_free)
+            right[rows.clamped[: rows.n_free] == 1] = 0.0
+            solver.begin(right)
+            try:
+                self._solve(PROBE * float(np.abs(right).max()))
+            except TooHardError:
+                if solver.lowest > floor:
+                    raise
+            lowest = solver.lowest
+            if solver.negative:
+                found.indefinite[0] = found.escaping[0] = True
+                found.move[:, 0] = solver.direction
+        softest = self._softest_component()
+        found.lowest[0] = min(lowest, softest)
+        if not found.escaping[0]:
+            flat = not floor < found.lowest[0]
+            found.verdict[0] = Status.SINGULAR if flat else Status.CONVERGED
+
+    def _softest_component(self) -> float:
+        """The lowest entry on the diagonal: no lower than the lowest eigenvalue."""
+        m, rows = self._landscape.matrix, self._rows
+        blocks = m.values[len(m.column) * m.size**2 :].reshape(m.n, m.size, m.size)
+        diagonal = blocks.diagonal(axis1=1, axis2=2).ravel()
+        return float(diagonal.min(initial=np.inf, where=rows.clamped[: rows.n_free] == 0))
+
+
+_NOTHING = np.zeros((0, 1))
+
+
+def _point(gradient: np.ndarray, report: np.ndarray) -> Point:
+    energy, knobs, magnitude, worst, scale, noise, longest = (report[k : k + 1] for k in range(7))
+    finite = (worst < 1e300) & (np.abs(energy + knobs) < 1e300)
+    return Point(
+        energy=energy,
+        knob_energy=knobs,
+        magnitude=magnitude,
+        gradient=gradient[:, None],
+        residual=worst,
+        scale=scale,
+        noise=noise,
+        longest=longest,
+        finite=finite,
+        node_curvature=_NOTHING,
+        table=_NOTHING,
+        normal=_NOTHING,
+        pulls=_NOTHING,
+        stiffnesses=_NOTHING,
+    )
