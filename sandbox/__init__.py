@@ -12,10 +12,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from sandbox import shown
+
 if TYPE_CHECKING:
     from sandbox.apparatus import Apparatus as Apparatus
     from sandbox.bench import Bench as Bench
     from sandbox.bench import WhiteBox as WhiteBox
+    from sandbox.exporting import export as export
     from sandbox.hookspecs import Register as Register
     from sandbox.hookspecs import hookimpl as hookimpl
     from sandbox.physics.boundary import Boundary as Boundary
@@ -27,7 +30,9 @@ if TYPE_CHECKING:
     from sandbox.plugins import use as use
     from sandbox.results import open_run as open  # noqa: F401
     from sandbox.run import load as load
+    from sandbox.run import resume as resume
     from sandbox.terminals import Terminals as Terminals
+    from sandbox.viewing import view as view
 
 __version__ = "0.1.0"
 
@@ -42,13 +47,23 @@ _HOMES = {
     "Register": ("sandbox.hookspecs", "Register"),
     "Terminals": ("sandbox.terminals", "Terminals"),
     "WhiteBox": ("sandbox.bench", "WhiteBox"),
+    "export": ("sandbox.exporting", "export"),
     "hookimpl": ("sandbox.hookspecs", "hookimpl"),
     "load": ("sandbox.run", "load"),
     "open": ("sandbox.results", "open_run"),
+    "resume": ("sandbox.run", "resume"),
     "simulate": ("sandbox.physics.dynamics", "simulate"),
     "use": ("sandbox.plugins", "use"),
+    "view": ("sandbox.viewing", "view"),
 }
 __all__ = ["__version__", *sorted(_HOMES)]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def _form(thing: object) -> str | None:
+    return import_module("sandbox.forms").form(thing)
+
+
+shown.form = _form
 
 
 def __getattr__(name: str) -> Any:

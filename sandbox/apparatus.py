@@ -7,7 +7,7 @@ This is the experimenter's side, which owns everything. A controller is handed a
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -16,13 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from sandbox.errors import BoundaryError, SandboxError
+from sandbox.events import Events, Kind
 from sandbox.imperfections import Flaws, Imperfections
 from sandbox.physics.boundary import Boundary
-from sandbox.physics.equilibrium import Equilibrium, NotConverged
+from sandbox.physics.equilibrium import Equilibrium, NotConverged, Status
 from sandbox.physics.knobs import Coupling, Knobs, balance
 from sandbox.physics.material import Material
 from sandbox.physics.relaxation.replay import Tape, can_replay, replay
 from sandbox.physics.system import MAX_ITERATIONS, TOLERANCE, System, relaxes_jointly
+from sandbox.shown import Shown
 from sandbox.terminals import Terminals
 
 Homeostat = Literal["ideal", "integral"]
@@ -47,6 +49,15 @@ The joint energy has a kink there, and rounding would
 decide on which side of it the look falls."""
 
 
+RUNAWAY = 1e3
+"""A knob this many times the largest stiffness as built has run away. The knob of a stiffness theta rests at theta +
+compliance*force, and what the theory says of a step holds while that is near theta."""
+
+
+class Unsettled(SandboxError):  # noqa: N818 (it names an outcome, as NotConverged does)
+    """An integral homeostat that did not come to rest."""
+
+
 @dataclass
 class Meter:
     """What an experiment has cost so far.
@@ -59,7 +70,7 @@ class Meter:
         unstable: phases in which the joint energy of state and stiffness was seen not to be convex: a clamped phase
             met negative curvature, or held stiffnesses were not at a minimum. Lyapunov descent is not promised there;
             lower the compliance, or the nudging.
-        at_bounds: stiffnesses that sat at a bound after the last release.
+        at_bounds: stiffnesses that sat at a bound after the last release, or as built.
     """
 
     relaxations: int = 0
@@ -71,7 +82,7 @@ class Meter:
 
 
 @dataclass(eq=False)
-class Apparatus:
+class Apparatus(Shown):
     """A system on the bench.
 
     Args:
@@ -88,6 +99,7 @@ class Apparatus:
             Where there are several minima, what is read then does not depend on what was done before.
         imperfections: of readings and knobs.
         rng: of the imperfections.
+        events: loss of convexity, stiffnesses at bounds, knobs that run away, steps taken back. Strict ones are errors.
 
     Raises:
         BoundaryError: for terminals or surroundings that do not fit the system.
@@ -108,6 +120,7 @@ class Apparatus:
     stiffness: np.ndarray = field(default=None)  # type: ignore[assignment]
     knobs: np.ndarray = field(default=None)  # type: ignore[assignment]
     meter: Meter = field(default_factory=Meter)
+    events: Events = field(default_factory=Events, repr=False)
 
     def __post_init__(self) -> None:
         system = self.system
@@ -122,9 +135,11 @@ class Apparatus:
         if self.homeostat not in ("ideal", "integral"):
             raise SandboxError(f"there is no homeostat {self.homeostat!r}; choose 'ideal' or 'integral'")
         self._bounded = bool(np.isfinite(system.bounds).any())
+        self._runaway = RUNAWAY * float(np.abs(system.stiffness).max(initial=0.0))
         self.stiffness = system.stiffness.copy() if self.stiffness is None else np.array(self.stiffness, dtype=float)
         self.knobs = self.stiffness.copy() if self.knobs is None else np.array(self.knobs, dtype=float)
         self.compliance = Knobs(self.knobs, np.asarray(self.compliance, dtype=float), self.coupling).compliance
+        self.meter.at_bounds = self._number_at_bounds(self.stiffness)
         flaws = self.imperfections
         self._flaws = None if flaws is None or flaws == Imperfections() else Flaws(flaws, len(self.stiffness), self.rng)
         self._checked_knobs = self.compliance, Knobs(self.knobs, self.true_compliance, self.coupling)
@@ -263,12 +278,23 @@ class Apparatus:
         if self.homeostat == "ideal":
             rest = self.settle()
             self.knobs = balance(self.stiffness, rest.stiffness_force, self.true_compliance, self.coupling)
-            self.meter.unstable += int(not self._holds(rest))
+            if not self._holds(rest):
+                self.meter.unstable += 1
+                self.events.add(Kind.CONVEXITY, detail="held stiffnesses were not at a minimum")
         else:
             rest = self._hold_by_integral_control()
         if self._flaws:
             self.knobs = self._flaws.knobs(self.knobs, self.stiffness)
+        self._look_for_runaways()
         return rest
+
+    def _look_for_runaways(self) -> None:
+        """One product of the knobs with themselves tells, in most cases, that none of them is far away."""
+        if not np.dot(self.knobs, self.knobs) <= self._runaway**2:
+            far = np.flatnonzero(np.abs(self.knobs) > self._runaway)
+            if len(far):
+                knob = int(far[np.argmax(np.abs(self.knobs[far]))])
+                self.events.add(Kind.RUNAWAY, len(far), f"knob {knob} is at {self.knobs[knob]:.3g}")
 
     def release(self) -> Equilibrium:
         """Clamped phase: the knobs stay; stiffnesses and state relax together, and the stiffnesses are the new ones."""
@@ -276,7 +302,9 @@ class Apparatus:
         self.stiffness = rest.stiffness
         self.stiffness.flags.writeable = False  # a system may recognize it, and keep what it has computed of it
         self._settled = rest
-        self.meter.unstable += int(rest.indefinite.any())
+        if rest.indefinite.any():
+            self.meter.unstable += 1
+            self.events.add(Kind.CONVEXITY, detail="a release met negative curvature")
         if self._flaws and self._flaws.settings.drift:
             self.stiffness = np.clip(self._flaws.drifted(self.stiffness), *self.system.bounds)
             self._settled = None
@@ -286,11 +314,17 @@ class Apparatus:
     def _count_at_bounds(self) -> None:
         if not self._bounded:
             return
+        before, self.meter.at_bounds = self.meter.at_bounds, self._number_at_bounds(self.stiffness)
+        if self.meter.at_bounds > before:
+            detail = f"{self.meter.at_bounds} of {len(self.stiffness)} stiffnesses are at a bound"
+            self.events.add(Kind.SATURATION, self.meter.at_bounds - before, detail)
+
+    def _number_at_bounds(self, stiffness: np.ndarray) -> int:
+        if not self._bounded:
+            return 0
         low, high = self.system.bounds
         # Log knobs end within a rounding of the bound.
-        self.meter.at_bounds = int(
-            ((self.stiffness <= low * (1 + 1e-12)) | (self.stiffness >= high * (1 - 1e-12))).sum()
-        )
+        return int(((stiffness <= low * (1 + 1e-12)) | (stiffness >= high * (1 - 1e-12))).sum())
 
     def _holds(self, rest: Equilibrium) -> bool:
         """Whether the held stiffnesses and the state are at a minimum of the joint energy: one look, no iteration.
@@ -341,7 +375,7 @@ class Apparatus:
                 self.knobs = self.knobs * (wanted / rest.stiffness) ** gain
             else:
                 self.knobs = self.knobs - gain * drift
-        raise SandboxError(
+        raise Unsettled(
             f"the integral homeostat did not settle in {INTEGRAL_ROUNDS} rounds (drift {last:.2e}); "
             "lower the compliance, or use homeostat = 'ideal'"
         )
@@ -369,17 +403,45 @@ class Apparatus:
         result = self.system.relax(
             boundary, self.stiffness, knobs=knobs, start=start, tolerance=self.tolerance, throw=False
         )
+        if not isinstance(self.system, Material):
+            _check_result(self.system, result, boundary)
         self.meter.seconds += time.perf_counter() - began
         self.meter.relaxations += len(result.status)
         self.meter.iterations += int(result.iterations.sum())
         return result
 
+    def attempt(self, step: Callable[..., None], *arguments: object) -> SandboxError | None:
+        """Do a step; if a relaxation in it does not converge, take it back, note the event, and return the error.
+
+        Stiffnesses, knobs and state are then as they were; the meter goes on counting.
+
+        Raises:
+            NotConverged: where a number is not finite: that is no outcome to go on from.
+            StrictError: if the events are strict.
+        """
+        before = self.stiffness, self.knobs, self._state
+        try:
+            step(*arguments)
+        except (NotConverged, Unsettled) as error:
+            if isinstance(error, NotConverged) and (error.report.status == Status.NOT_FINITE).any():
+                raise
+            self.stiffness, self.knobs, self._state = before
+            self._boundary = self._settled = None
+            detail = error.report.summary() if isinstance(error, NotConverged) else str(error)
+            self.events.add(Kind.SKIPPED, detail=detail)
+            return error
+        return None
+
     # Many steps at once.
 
     def can_replay(self) -> bool:
-        """Whether recorded steps can be replayed: a perfect servo on edges, few enough for the fused relaxation."""
+        """Whether recorded steps can be replayed: a perfect servo on edges, few enough for the fused relaxation.
+
+        A strict run does its steps one by one, so that it ends in the step of the first event.
+        """
         return (
-            self._flaws is None
+            not self.events.strict
+            and self._flaws is None
             and self.homeostat == "ideal"
             and isinstance(self.system, Material)
             and can_replay(self.system, self.boundary)
@@ -421,7 +483,10 @@ class Apparatus:
         last = max(done.steps - 1, 0)
         self._inputs, self._targets, self._beta = inputs[last : last + 1], targets[last : last + 1], tape.last_beta
         self._boundary = self._settled = None
+        if done.unstable:
+            self.events.add(Kind.CONVEXITY, done.unstable, last_step=self.events.step + max(done.steps - 1, 0))
         self._count_at_bounds()
+        self._look_for_runaways()
         return done.steps
 
     # Readings.
@@ -475,6 +540,33 @@ class Apparatus:
         """Inputs and outputs, (inputs,) and (outputs,), at the rest state of the system, nothing imposed."""
         rest = self.system.rest_state()[None]
         return self.inputs.read(self.system, rest)[0], self.outputs.read(self.system, rest)[0]
+
+
+def _check_result(system: System, result: object, boundary: Boundary) -> None:
+    """What a system of a plugin gave as its equilibrium: shapes, and finite where it says converged."""
+    name = type(system).__name__
+    if not isinstance(result, Equilibrium):
+        raise SandboxError(f"{name}.relax gave a {type(result).__name__}; it must give an Equilibrium")
+    batch = boundary.batch
+    shapes = {"state": boundary.values.shape, "stiffness": system.stiffness.shape, "energy": (batch,)}
+    for what, shape in {**shapes, "status": (batch,), "iterations": (batch,), "indefinite": (batch,)}.items():
+        if np.shape(getattr(result, what)) != shape:
+            raise SandboxError(f"{name}.relax gave {what} of shape {np.shape(getattr(result, what))}; expected {shape}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        sound = np.isfinite(result.state.sum()) and np.isfinite(np.dot(result.stiffness, result.stiffness))
+    if sound or not result.converged.all():
+        return
+    bad = np.argwhere(~np.isfinite(result.state))
+    if len(bad):
+        sample, node, _ = bad[0]
+        where = f"the state of node {node} in sample {sample}"
+    elif np.isfinite(result.stiffness).all():
+        return  # only the sum overflowed
+    else:
+        where, sample = f"stiffness {int(np.argmin(np.isfinite(result.stiffness)))}", 0
+    raise SandboxError(
+        f"{name}.relax says it converged, and {where} is not finite at iteration {int(result.iterations[sample])}"
+    )
 
 
 def _rows(values: npt.ArrayLike, width: int, what: str) -> np.ndarray:

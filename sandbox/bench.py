@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from sandbox import shown
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -101,9 +103,17 @@ class Bench:
         """Costs so far: relaxations, iterations, seconds; and counts of unstable phases and stiffnesses at bounds."""
         return MappingProxyType(dict(vars(self.__apparatus.meter)))
 
+    def _repr_html_(self) -> str | None:
+        return shown.form(self.__apparatus)
+
     def __repr__(self) -> str:
         a = self.__apparatus
         return f"{type(self).__name__}({len(a.inputs)} inputs, {len(a.outputs)} outputs, {len(a.stiffness)} knobs)"
+
+
+def behind(bench: Bench) -> Apparatus:
+    """The apparatus that a port leads to: for the experimenter's pictures, not for controllers."""
+    return bench._Bench__apparatus  # type: ignore[attr-defined]
 
 
 class WhiteBox(Bench):

@@ -9,8 +9,9 @@ import numpy as np
 
 from sandbox.apparatus import Apparatus
 from sandbox.bench import Bench, WhiteBox
-from sandbox.errors import SandboxError, SceneError
-from sandbox.parts import Site, TaskPart
+from sandbox.errors import PluginError, SandboxError, SceneError
+from sandbox.events import Events
+from sandbox.parts import Part, Site, TaskPart
 from sandbox.physics import groups
 from sandbox.physics.boundary import Boundary
 from sandbox.physics.network import Network
@@ -24,14 +25,20 @@ from sandbox.terminals import Terminals
 
 @dataclass(frozen=True, eq=False)
 class Setup:
-    """Everything a scene builds, made on first use; each draws from its own random stream of the scene's seed."""
+    """Everything a scene builds, made on first use; each draws from its own random stream of the scene's seed.
+
+    Attributes:
+        strict: whether an event (see :mod:`sandbox.events`) is an error.
+    """
 
     scene: Scene
+    strict: bool = False
 
     @cached_property
     def network(self) -> Network:
         with _at("network"):
             network = self.scene.network.build(stream(self.scene.seed, "network"))
+            _expect(network, Network, self.scene.network)
         with _at("groups"):
             return network.with_groups(**{name: select(network, name, g) for name, g in self.scene.groups.items()})
 
@@ -40,6 +47,7 @@ class Setup:
         network, seed = self.network, self.scene.seed
         with _at("system"):
             system = self.scene.system.build(network, stream(seed, "system"))
+            _expect(system, System, self.scene.system)
         with _at("bench.imperfections"):
             return self.scene.bench.imperfections.disguise(system, stream(seed, "disguise"))
 
@@ -129,6 +137,7 @@ class Setup:
                 fresh=settings.fresh,
                 imperfections=settings.imperfections,
                 rng=stream(self.scene.seed, "imperfections"),
+                events=Events(self.strict),
             )
 
     def _compliance(self) -> np.ndarray:
@@ -160,7 +169,10 @@ class Setup:
         assert part is not None
         rest_inputs, rest_outputs = self.apparatus.rest_readings()
         with _at("task"):
-            return part.build(Site(rest_inputs, rest_outputs, stream(self.scene.seed, "task")))
+            task = part.build(Site(rest_inputs, rest_outputs, stream(self.scene.seed, "task")))
+            _expect(task, Task, part)
+            task.check(len(rest_inputs), len(rest_outputs))
+            return task
 
     @cached_property
     def roles(self) -> dict[str, np.ndarray]:
@@ -218,6 +230,15 @@ def select(network: Network, name: str, group: Group) -> np.ndarray:
         assert group.lower is not None
         assert group.upper is not None
         return groups.inside_box(network, group.lower, group.upper)
+
+
+def _expect(made: object, kind: type, part: Part) -> None:
+    """See that a part, which a plugin may have brought, made what it is for."""
+    if not isinstance(made, kind):
+        raise PluginError(
+            f"{type(part).__name__}.build gave a {type(made).__name__}; it must give a sandbox {kind.__name__}, which "
+            "is for the plugin's author to mend"
+        )
 
 
 def _components(given: float | list[float], count: int, what: str) -> np.ndarray:

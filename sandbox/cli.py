@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sandbox.errors import SandboxError
+from sandbox.errors import SandboxError, printable
+
+if TYPE_CHECKING:
+    from sandbox.report import Reporter
+    from sandbox.results import Run
+
+_BEGAN = time.perf_counter()
 
 app = typer.Typer(
     name="sandbox",
@@ -27,6 +35,10 @@ Seed = Annotated[int | None, typer.Option("--seed", min=0, help="in place of the
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 PluginFiles = Annotated[
     list[Path] | None, typer.Option("--plugin", metavar="FILE.py", help="load a plugin from a file; may be repeated")
+]
+
+CheckpointEvery = Annotated[
+    float, typer.Option("--checkpoint-every", min=0, metavar="SECONDS", help="how often the state of the run is saved")
 ]
 
 
@@ -62,25 +74,55 @@ def run(
     out: Annotated[Path | None, typer.Option("--out", help="run folder; runs/<scene>-<time> by default")] = None,
     seed: Seed = None,
     plugin: PluginFiles = None,
+    checkpoint_every: CheckpointEvery = 30.0,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="stop at the first event: loss of convexity, a stiffness at a bound, ..."),
+    ] = False,
 ) -> None:
     """Run a scene and leave a folder with its data and figures."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from sandbox.report import Terminal
     from sandbox.run import load
 
     _use(plugin)
     experiment = load(scene, changes or (), seed=seed)
-    with Terminal() as terminal:
-        result = experiment.run(out, terminal)
+    title = experiment.scene.title or experiment.scene.name
+    _watch(lambda terminal: experiment.run(out, terminal, strict=strict, checkpoint_every=checkpoint_every), title)
+
+
+@app.command()
+def resume(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="folder of a run that was interrupted or killed")],
+    checkpoint_every: CheckpointEvery = 30.0,
+    plugin: PluginFiles = None,
+) -> None:
+    """Go on with a run from its last checkpoint; the results are those of a run that was not interrupted."""
+    from sandbox import run
+
+    _use(plugin)
+    _watch(lambda terminal: run.resume(run_folder, terminal, checkpoint_every=checkpoint_every))
+
+
+def _watch(go: Callable[[Reporter], Run], title: str = "") -> None:
+    """Let a run go, with a progress bar, and print how it ended."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from sandbox.interrupts import Interrupted
+    from sandbox.report import Terminal
+
+    try:
+        with Terminal() as terminal:
+            result = go(terminal)
+    except Interrupted as stop:
+        typer.echo(printable(str(stop)), err=True)
+        raise typer.Exit(128 + stop.signal) from stop
     table = Table(show_header=False)
     for name, value in result.figures.items():
         table.add_row(name, f"{value:.6g}" if isinstance(value, (int, float)) else str(value))
     console = Console()
-    console.print(experiment.scene.title or experiment.scene.name, style="bold", highlight=False)
+    console.print(printable(title or result.data.attrs["title"]), style="bold", highlight=False, markup=False)
     console.print(table)
-    console.print(f"run folder: {result.folder}", soft_wrap=True, highlight=False)
+    console.print(f"run folder: {result.folder}", soft_wrap=True, highlight=False, markup=False)
 
 
 @app.command("list")
@@ -126,17 +168,27 @@ def show(
     seed: Seed = None,
     picture: Annotated[Path | None, typer.Option("--picture", help="where to draw it; SCENE.png by default")] = None,
     plugin: PluginFiles = None,
+    timings: Annotated[bool, typer.Option("--timings", help="tell what the first answer costs; draw nothing")] = False,
 ) -> None:
     """Show what a scene would build, with a picture, and run nothing."""
-    import tomli_w
-
-    from sandbox.pictures import DPI, preview
-    from sandbox.results import write_atomically
     from sandbox.run import load
 
     _use(plugin)
     experiment = load(scene, changes or (), seed=seed)
     setup = experiment.setup
+    if timings:
+        from sandbox.timings import measure
+
+        cost = measure(setup, time.perf_counter() - _BEGAN)
+        for stage, seconds in cost.seconds.items():
+            typer.echo(f"{seconds:9.4f} s  {stage}")
+        typer.echo(f"{len(cost.kernels):9d} kernel(s): {', '.join(sorted(cost.kernels)) or 'none'}")
+        return
+    import tomli_w
+
+    from sandbox.pictures import DPI, preview
+    from sandbox.results import write_atomically
+
     setup.check()
     typer.echo(tomli_w.dumps(experiment.scene.resolved()).rstrip())
     typer.echo(f"\n{setup.system!r}")
@@ -148,18 +200,92 @@ def show(
     typer.echo(f"picture: {path}")
 
 
+@app.command()
+def export(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="folder of a run")],
+    to: Annotated[Path, typer.Option("--to", help="file to write: .graphml, .xyz, .vtu or .vtk")],
+    frame: Annotated[
+        int | None, typer.Option("--frame", help="which moment, from 0, or -1 for the last; .xyz takes all by default")
+    ] = None,
+    plugin: PluginFiles = None,
+) -> None:
+    """Write the network or the states of a run to a file that other programs open."""
+    from sandbox.exporting import export
+
+    _use(plugin)
+    typer.echo(f"written: {export(run_folder, to, frame=frame)}")
+
+
+@app.command()
+def validate(as_json: AsJson = False) -> None:
+    """Check the physics on this machine against closed forms, SciPy, conservation laws and the theory."""
+    from sandbox.validation import validate
+
+    checks = list(validate())
+    if as_json:
+        typer.echo(json.dumps([check.row() for check in checks], indent=2))
+    else:
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(title="Physics on this machine")
+        for heading in ("check", "measured", "allowed", "ok"):
+            table.add_column(heading, overflow="fold")
+        for last, check in zip([None, *checks], checks, strict=False):
+            if last is None or last.group != check.group:
+                table.add_section()
+                table.add_row(check.group, style="bold")
+            mark = "yes" if check.ok else "NO"
+            table.add_row(
+                check.name, f"{check.measured:.3g}", check.allowed, mark, style=None if check.ok else "bold red"
+            )
+        Console().print(table, highlight=False)
+        for check in checks:
+            if check.note:
+                typer.echo(f"{check.group}, {check.name}: {printable(check.note)}")
+        typer.echo(f"{sum(c.ok for c in checks)} of {len(checks)} checks are ok")
+    if not all(check.ok for check in checks):
+        raise typer.Exit(1)
+
+
+@app.command()
+def view(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="folder of a run")],
+    output: Annotated[
+        Path | None, typer.Option("--output", help="file to write; page.html in the run folder by default")
+    ] = None,
+    no_open: Annotated[bool, typer.Option("--no-open", help="do not open it in the browser")] = False,
+    plugin: PluginFiles = None,
+) -> None:
+    """Write one page of HTML of a run and open it: figures, network, curves, scene, where the numbers come from."""
+    from sandbox.viewing import view
+
+    _use(plugin)
+    typer.echo(f"written: {view(run_folder, output, show=not no_open)}")
+
+
 def main() -> None:
-    """Entry point: a mistake in what was given ends with one message and status 2."""
+    """Entry point: a mistake in what was given ends with one message and status 2, a fault of the program with 3."""
     try:
         if not {"--help", "--version"} & set(sys.argv[1:]):
             _add_plugin_commands()
         app()
     except SandboxError as error:
-        typer.echo(f"error: {error}", err=True)
+        typer.echo(f"error: {printable(str(error))}", err=True)
+        sys.exit(2)
+    except MemoryError:
+        typer.echo("error: there is not enough memory for this; make the network or the batch smaller", err=True)
         sys.exit(2)
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)
         sys.exit(130)
+    except Exception as error:
+        import traceback
+
+        traceback.print_exc()  # for whoever mends it
+        said = printable(f"{type(error).__name__}: {error}")
+        typer.echo(f"error: a fault of the sandbox or of a plugin, not of the scene: {said}", err=True)
+        sys.exit(3)
 
 
 def _add_plugin_commands() -> None:

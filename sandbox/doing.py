@@ -1,15 +1,16 @@
-"""The three things a scene can do: learn, relax, move. Each returns a dataset and its figures of merit."""
+"""Two of the things a scene can do, learn and relax, each returning a dataset and its figures of merit."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from sandbox.build import Setup
+from sandbox.checkpoints import Keeper
 from sandbox.dataset import network_dataset
-from sandbox.errors import SandboxError
 from sandbox.learning import Learner
 from sandbox.physics.material import Material
 from sandbox.plugins import plugins
@@ -18,34 +19,49 @@ from sandbox.report import Reporter
 Figures = dict[str, Any]
 
 
-def learn(setup: Setup, reporter: Reporter) -> tuple[xr.Dataset, Figures]:
+def learn(setup: Setup, reporter: Reporter, keeper: Keeper) -> tuple[xr.Dataset, Figures]:
     """Let the controller work the bench, sample by sample, epoch by epoch."""
     training = setup.scene.training
     assert training is not None
     learner = Learner(setup)
     reporter.start("learning", training.epochs)
-    learner.evaluate()
-    while learner.epoch < training.epochs:
-        learner.train_epoch()
-        if learner.epoch % training.every and learner.epoch < training.epochs:
-            continue
-        figures = learner.evaluate()
-        live = {name: figures[name] for name in ("train loss", "train accuracy", "test accuracy") if name in figures}
-        reporter.advance(learner.epoch, {**live, "relaxations": figures["relaxations"]})
-        for problem in plugins().notify("step_done", step=learner.epoch, figures=figures):
-            reporter.warn(problem)
-        if training.stop_loss is not None and figures["train loss"] < training.stop_loss:
-            break
-    meter = setup.apparatus.meter
-    if meter.unstable:
-        reporter.warn(
-            f"in {meter.unstable} phase(s) the joint energy of state and stiffness was not convex: descent is not "
-            "promised there; lower the compliance"
+
+    def pause() -> None:
+        keeper.pause(learner.state)
+
+    def enough() -> bool:
+        """Of the losses evaluated since the start, the last."""
+        return (
+            training.stop_loss is not None
+            and len(learner.history) > 1
+            and learner.history[-1]["train loss"] < training.stop_loss
         )
+
+    with keeper.waiting():
+        if keeper.found is not None:
+            learner.restore(keeper.found)
+        else:
+            learner.evaluate()
+        while learner.epoch < training.epochs and not enough():
+            learner.train_epoch(pause)
+            if learner.epoch % training.every == 0 or learner.epoch == training.epochs:
+                _tell(learner.epoch, learner.evaluate(), reporter)
+            pause()
+    meter, events = setup.apparatus.meter, setup.apparatus.events
+    for line in events.lines():
+        reporter.warn(line)
     data = learner.dataset()
+    data.attrs["events"] = json.dumps(events.record())
     figures = dict(learner.history[-1])
     figures.pop("epoch")
-    return data, {"epochs": learner.epoch, **figures, "unstable phases": meter.unstable}
+    return data, {"epochs": learner.epoch, **figures, "unstable phases": meter.unstable, **events.counts}
+
+
+def _tell(epoch: int, figures: dict[str, float], reporter: Reporter) -> None:
+    live = {name: figures[name] for name in ("train loss", "train accuracy", "test accuracy") if name in figures}
+    reporter.advance(epoch, {**live, "relaxations": figures["relaxations"]})
+    for problem in plugins().notify("step_done", step=epoch, figures=figures):
+        reporter.warn(problem)
 
 
 def relax(setup: Setup, reporter: Reporter) -> tuple[xr.Dataset, Figures]:
@@ -70,7 +86,7 @@ def relax(setup: Setup, reporter: Reporter) -> tuple[xr.Dataset, Figures]:
         tension = system.tension(rest.state)[0]
         name = "tension" if setup.scene.system.looks.moves else "flow"
         data[name] = (("edge",), tension)
-        figures[f"largest {name}"] = float(np.abs(tension).max())
+        figures[f"largest {name}"] = float(np.abs(tension).max(initial=0.0))
         held = np.flatnonzero(setup.boundary.clamped.any(axis=1))
         if name == "flow":
             # Flow from i to j is minus the slope in d = s_j - s_i.
@@ -82,64 +98,5 @@ def relax(setup: Setup, reporter: Reporter) -> tuple[xr.Dataset, Figures]:
         lengths = system.network.lengths()
         strain = system.network.lengths(state) / lengths - 1
         data["strain"] = (("edge",), strain)
-        figures["largest strain"] = float(np.abs(strain).max())
+        figures["largest strain"] = float(np.abs(strain).max(initial=0.0))
     return data, {**figures, "method": rest.method}
-
-
-CHUNKS = 100
-
-
-def move(setup: Setup, reporter: Reporter) -> tuple[xr.Dataset, Figures]:
-    """Integrate the equations of motion."""
-    from sandbox.physics.dynamics import Drive, simulate
-
-    settings, system = setup.scene.dynamics, setup.system
-    assert settings is not None
-    inertia = setup.scene.system.inertia()
-    assert inertia is not None
-    if not isinstance(system, Material):
-        raise SandboxError("dynamics are integrated for materials made of edges only")
-    mass, damping = inertia
-    velocities = np.zeros((1, system.network.n_nodes, system.components))
-    for strike in settings.strike:
-        velocities[:, setup.nodes(strike.nodes)] += strike.velocity
-    drives = [Drive(setup.nodes(s.nodes), s.amplitude, s.frequency, s.phase, s.direction) for s in settings.shake]
-    interval = settings.every * max(1, settings.steps // settings.every // CHUNKS)
-    reporter.start("moving", settings.steps)
-    pieces, done, start = [], 0, None
-    while done < settings.steps:
-        steps = min(interval, settings.steps - done)
-        piece = simulate(
-            system,
-            setup.boundary,
-            time_step=settings.time_step,
-            steps=steps,
-            masses=mass,
-            damping=damping,
-            temperature=settings.temperature,
-            seed=setup.scene.seed,
-            start=start,
-            velocities=velocities,
-            drive=drives,
-            first_step=done,
-            every=settings.every,
-        )
-        pieces.append(piece)
-        start, velocities, done = piece.final.positions, piece.final.velocities, piece.final.step
-        reporter.advance(done, {"energy": float(piece.energy[-1, 0])})
-    # Pieces overlap in the time at which they meet.
-    keep = [slice(0 if n == 0 else 1, None) for n in range(len(pieces))]
-
-    def joined(name: str) -> np.ndarray:
-        return np.concatenate([getattr(p, name)[k] for p, k in zip(pieces, keep, strict=True)])
-
-    data = network_dataset(setup).assign_coords(time=("time", joined("times")))
-    data["position"] = (("time", "node", "component"), joined("positions")[:, 0])
-    data["velocity"] = (("time", "node", "component"), joined("velocities")[:, 0])
-    data["potential_energy"] = (("time",), joined("potential")[:, 0])
-    data["kinetic_energy"] = (("time",), joined("kinetic")[:, 0])
-    energy = (data["potential_energy"] + data["kinetic_energy"]).to_numpy()
-    figures: Figures = {"steps": done, "final energy": float(energy[-1])}
-    if damping == 0 and not drives:
-        figures["energy drift"] = float(np.abs(energy - energy[0]).max() / max(abs(energy[0]), 1e-300))
-    return data, figures

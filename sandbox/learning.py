@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
+from sandbox import apparatus_state
 from sandbox.build import Setup
-from sandbox.dataset import network_dataset
+from sandbox.dataset import fingerprint, network_dataset
+from sandbox.errors import RunError, SandboxError
 from sandbox.replay import record
 from sandbox.seeds import stream
 
@@ -30,11 +35,23 @@ class Learner:
         self.setup = setup
         self.epoch = 0
         self.history: list[dict[str, float]] = []
+        self._done = 0  # training samples of the epoch begun
+        self._skipped = 0  # steps of it that were taken back
         self._stiffness: list[np.ndarray] = []
         self._state_before = self._sample_state()
 
-    def train_epoch(self) -> None:
-        """Every training sample (or batch of samples) once."""
+    def train_epoch(self, pause: Callable[[], None] = lambda: None) -> None:
+        """Every training sample (or batch of samples) once.
+
+        A step with a relaxation that does not converge is taken back, and the next sample follows.
+
+        Args:
+            pause: called where :meth:`state` can be taken and gone on from.
+
+        Raises:
+            SandboxError: if most steps of the epoch are of that kind; if a number is not finite; in strict runs for
+                any event.
+        """
         training, controller = self.setup.scene.training, self.setup.scene.controller
         assert training is not None
         assert controller is not None
@@ -42,18 +59,31 @@ class Learner:
         order = epoch_order(self.setup, self.epoch)
         apparatus = self.setup.apparatus
         tape = record(controller) if training.batch == 1 and apparatus.can_replay() else None
-        done = 0
-        while done < len(order):
-            ahead = order[done : done + SLAB]
+        steps = -(-len(order) // training.batch)
+        while self._done < len(order):
+            apparatus.events.step = self.epoch * steps + self._done // training.batch + 1
+            ahead = order[self._done : self._done + SLAB]
             did = 0 if tape is None else apparatus.replay(tape, task.inputs[ahead], task.targets[ahead])
             if did < len(ahead):
                 samples = ahead[did : did + training.batch]
-                controller.step(bench, task.inputs[samples], task.targets[samples])
+                apparatus.events.step = self.epoch * steps + (self._done + did) // training.batch + 1
+                error = apparatus.attempt(controller.step, bench, task.inputs[samples], task.targets[samples])
+                if error is not None:
+                    self._skip(error, steps)
                 did += len(samples)
-            done += did
-        self.epoch += 1
+            self._done += did
+            pause()
+        self.epoch, self._done, self._skipped = self.epoch + 1, 0, 0
         if training.compliance_decay != 1:
             self.setup.apparatus.compliance = np.asarray(self.setup.apparatus.compliance) * training.compliance_decay
+
+    def _skip(self, error: SandboxError, steps: int) -> None:
+        self._skipped += 1
+        if 2 * self._skipped > steps:
+            raise SandboxError(
+                f"most of the {steps} step(s) of epoch {self.epoch + 1} did not converge and were taken back, so the "
+                f"run would not learn what it says; the last: {error}"
+            ) from error
 
     def evaluate(self) -> dict[str, float]:
         """Figures of the present stiffnesses on the training and test samples; the meter does not count it."""
@@ -70,6 +100,44 @@ class Learner:
             self._stiffness.pop()
         self._stiffness.append(apparatus.stiffness.copy())
         return figures
+
+    def state(self) -> dict[str, Any]:
+        """All that the rest of the learning and its record depend on, as plain data."""
+        setup, controller = self.setup, self.setup.scene.controller
+        assert controller is not None
+        return {
+            "of": fingerprint(setup),
+            "epoch": self.epoch,
+            "done": self._done,
+            "skipped": self._skipped,
+            "history": self.history,
+            "stiffness": np.array(self._stiffness),
+            "state before": self._state_before,
+            "apparatus": apparatus_state.save(setup.apparatus),
+            "controller": controller.saved(setup.bench),
+            "rng": setup.bench.rng.bit_generator.state,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a :meth:`state` of a learner of the same scene.
+
+        Raises:
+            RunError: if it is another's.
+        """
+        setup, controller = self.setup, self.setup.scene.controller
+        assert controller is not None
+        try:
+            if state["of"] != fingerprint(setup):
+                raise RunError("the checkpoint is of another network, or of other samples, than the scene gives here")
+            self.epoch, self._done, self.history = state["epoch"], state["done"], state["history"]
+            self._skipped = state["skipped"]
+            self._stiffness = list(state["stiffness"])
+            self._state_before = state["state before"]
+            apparatus_state.restore(setup.apparatus, state["apparatus"])
+            setup.bench.rng.bit_generator.state = state["rng"]
+            controller.restore(setup.bench, state["controller"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise RunError(f"the checkpoint is not one of this scene's learning: {error}") from error
 
     def _outputs(self, which: np.ndarray) -> np.ndarray:
         """(S', outputs) of samples, a slab at a time."""

@@ -6,7 +6,7 @@ The fields' names, types and descriptions are the scene's keys, their validation
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -77,6 +77,18 @@ class Controller(Part):
     def step(self, bench: Bench, inputs: np.ndarray, targets: np.ndarray) -> None:
         """One learning step on one sample, (inputs,) and (outputs,), or on a batch of them, (B, ...)."""
         raise NotImplementedError
+
+    def saved(self, bench: Bench) -> dict[str, Any]:
+        """What a checkpoint keeps of the notes, as plain data: numbers, texts, lists, dicts, arrays.
+
+        All of the notes by default. A controller that keeps something else there, an object of a library say, returns
+        here what :meth:`restore` can make it from. The state of ``bench.rng`` is saved besides.
+        """
+        return dict(bench.notes)
+
+    def restore(self, bench: Bench, saved: dict[str, Any]) -> None:
+        """Put what :meth:`saved` returned back on the bench, whose ``rng`` is where it was already."""
+        bench.notes.update(saved)
 
 
 @dataclass(frozen=True)

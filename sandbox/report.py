@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Protocol, Self
 
+from sandbox.errors import printable
+
 
 class Reporter(Protocol):
     """Told of progress. Silent by default."""
@@ -71,4 +73,5 @@ class Terminal:
             self.progress.update(self.task, completed=done, figures=text)
 
     def warn(self, message: str) -> None:
-        self.console.print(f"[yellow]warning:[/yellow] {message}", highlight=False)
+        self.console.print("warning:", style="yellow", end=" ", highlight=False)
+        self.console.print(printable(message), highlight=False, markup=False)

@@ -1,18 +1,26 @@
-"""What a run leaves behind: a folder with the resolved scene, provenance, a dataset and figures."""
+"""What a run leaves behind: a folder with the resolved scene, provenance, a dataset, figures and their checksums."""
 
 from __future__ import annotations
 
 import json
-import os
-import platform
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sandbox import manifest, provenance
+from sandbox.checkpoints import FOLDER as CHECKPOINTS
+from sandbox.checkpoints import Checkpoints
 from sandbox.errors import RunError
+from sandbox.files import PARTIAL
+from sandbox.files import write_atomically as write_atomically
+from sandbox.files import write_text as write_text
+from sandbox.lock import LOCK, locked
+from sandbox.manifest import MANIFEST
+from sandbox.shown import Shown
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -20,10 +28,12 @@ if TYPE_CHECKING:
     from sandbox.scene import Scene
 
 SCENE, PROVENANCE, DATA, SUMMARY = "scene.toml", "provenance.json", "data.nc", "summary.json"
+BEGINNING = (SCENE, PROVENANCE, MANIFEST)
+COMPUTED = (SCENE, PROVENANCE, DATA, SUMMARY)
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
+class Run(Shown):
     """A finished run.
 
     Attributes:
@@ -38,23 +48,26 @@ class Run:
     figures: Mapping[str, float]
     pictures: list[Path] = field(default_factory=list)
 
-    def __repr__(self) -> str:
-        figures = ", ".join(f"{k} {v:.4g}" for k, v in self.figures.items())
-        return f"Run({str(self.folder)!r}: {figures})"
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """What happened in training that its reader should know: kind, step, last_step, count, detail; see
+        :mod:`sandbox.events`.
+        """
+        return json.loads(self.data.attrs.get("events", '{"events": []}'))["events"]
 
-    def _repr_html_(self) -> str:
-        rows = "".join(f"<tr><td>{k}</td><td>{v:.5g}</td></tr>" for k, v in self.figures.items())
-        return f"<b>{self.folder.name}</b><table>{rows}</table>"
+    def __repr__(self) -> str:
+        figures = ", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in self.figures.items())
+        return f"Run({str(self.folder)!r}: {figures})"
 
 
 @contextmanager
 def new_folder(scene: Scene, out: str | Path | None) -> Iterator[Path]:
-    """Make the folder of a run: ``out``, or ``runs/<scene>-<time>`` under the working directory.
+    """Make the folder of a run and hold it: ``out``, or ``runs/<scene>-<time>`` under the working directory.
 
     If the run fails, what was made is taken back, unless more lies in it by then than what a run begins with.
 
     Raises:
-        RunError: if it exists and is not empty, or cannot be made.
+        RunError: if it exists and is not empty, is in use, or cannot be made.
     """
     if out is not None:
         path = Path(out)
@@ -65,102 +78,151 @@ def new_folder(scene: Scene, out: str | Path | None) -> Iterator[Path]:
         )
     try:
         made = [p for p in (path, *path.parents) if not p.exists()]
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise RunError(f"{path} exists and is not an empty folder; choose another with --out")
+        _check_empty(path)  # before the lock, which would write into somebody's folder
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"the run folder {path} cannot be made: {error.strerror}") from error
     try:
-        yield path
+        with locked(path):
+            _check_empty(path)  # another run may have begun in it just before
+            try:
+                yield path
+            except BaseException:
+                _take_back(path)
+                raise
     except BaseException:
-        _take_back(path, made)
+        with suppress(OSError):  # not empty: it holds something
+            for folder in made:
+                folder.rmdir()
         raise
 
 
-def _take_back(path: Path, made: list[Path]) -> None:
-    """Remove a folder that holds nothing but the beginning of a run, and the folders ``made`` for it, if empty."""
-    if {p.name for p in path.iterdir()} <= {SCENE, PROVENANCE}:
-        for name in (SCENE, PROVENANCE):
+def _check_empty(path: Path) -> None:
+    if not path.exists():
+        return
+    if path.is_dir() and all(p.name == LOCK or p.name.endswith(PARTIAL) for p in path.iterdir()):
+        return  # what a process leaves that was killed before it began is nothing
+    hint = f"choose another with --out, or go on with the run in it: sandbox resume {path}"
+    if not path.is_dir() or not (path / SCENE).is_file():
+        hint = "choose another with --out"
+    raise RunError(f"{path} exists and is not an empty folder; {hint}")
+
+
+def _take_back(path: Path) -> None:
+    """Remove what a run begins with, if there is nothing else."""
+    if {p.name for p in path.iterdir()} <= {*BEGINNING, LOCK}:
+        for name in BEGINNING:
             (path / name).unlink(missing_ok=True)
-        with suppress(OSError):  # not empty: someone else's folder by now
-            for folder in made:
-                folder.rmdir()
 
 
-def write_atomically(path: Path, write: Any) -> None:
-    """Call ``write(temporary_path)`` and move the result into place, so that no half-written file is left.
-
-    Raises:
-        RunError: if it cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.partial")
-    try:
-        write(temporary)
-        os.replace(temporary, path)  # noqa: PTH105
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise RunError(f"{path} cannot be written: {error.strerror or error}") from error
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically."""
-    write_atomically(path, lambda p: p.write_text(text, encoding="utf-8"))
-
-
-def begin(folder: Path, scene: Scene) -> None:
+def begin(folder: Path, scene: Scene, strict: bool = False) -> None:
     """Write the resolved scene and where the numbers come from."""
     import tomli_w
 
     write_text(folder / SCENE, tomli_w.dumps(scene.resolved()))
-    write_text(folder / PROVENANCE, json.dumps(provenance(scene), indent=2))
+    write_text(folder / PROVENANCE, json.dumps(provenance.provenance(scene), indent=2))
+    manifest.write(folder, "begun", (SCENE, PROVENANCE), strict=strict)
 
 
-def provenance(scene: Scene) -> dict[str, Any]:
-    """Versions, plugins, seed and machine."""
-    from importlib.metadata import version
+def note_resumption(folder: Path, scene: Scene) -> list[str]:
+    """Note that the run goes on here.
 
-    import sandbox
-    from sandbox.physics import runtime
-    from sandbox.plugins import plugins
+    Returns:
+        Names of what is not as it was when the run began, and may change bits.
 
-    return {
-        "sandbox": sandbox.__version__,
-        "python": platform.python_version(),
-        "packages": {name: version(name) for name in ("taichi", "numpy", "scipy", "sympy", "xarray")},
-        "plugins": [
-            {"name": p.name, "package": p.package, "version": p.version} for p in plugins().found if p.state == "loaded"
-        ],
-        "seed": scene.seed,
-        "machine": {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count()},
-        "threads": runtime.threads(),
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+    Raises:
+        RunError: if it cannot be noted.
+    """
+    found = manifest.read(folder)
+    if found is None:  # killed before it was written
+        begin(folder, scene)
+        return []
+    here = provenance.provenance(scene)
+    before = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
+    other = provenance.differences(before, here)
+    note = {"at": here["started"], "changed": {name: here[name] for name in other}}
+    manifest.write(folder, found.stage, found.files, found, resumed=[*found.resumed, note])
+    return other
 
 
 def finish(folder: Path, data: xr.Dataset, figures: Mapping[str, float]) -> None:
-    """Write the dataset and the figures of merit."""
+    """Write the dataset and the figures of merit, and drop the checkpoints."""
     compact = {name: {"zlib": True, "complevel": 3} for name, v in data.data_vars.items() if v.size > 64}
 
-    def write(path: Path) -> None:
-        data.to_netcdf(path, engine="h5netcdf", encoding=compact)
-
-    write_atomically(folder / DATA, write)
+    # In memory first: where a disk is full, the HDF5 library does not survive what it could not write.
+    content = data.to_netcdf(engine="h5netcdf", encoding=compact)
+    write_atomically(folder / DATA, lambda path: path.write_bytes(content))
     write_text(folder / SUMMARY, json.dumps(dict(figures), indent=2))
+    manifest.write(folder, "computed", COMPUTED, manifest.read(folder))
+    Checkpoints(folder).clear()
+
+
+def complete(folder: Path, pictures: Iterable[Path]) -> None:
+    """Say that the run is complete."""
+    manifest.write(folder, "complete", (*COMPUTED, *(p.name for p in pictures)), manifest.read(folder))
 
 
 def open_run(folder: str | Path) -> xr.Dataset:
-    """The dataset of a run folder, in memory.
+    """The dataset of a run folder, in memory, after its files were checked against their checksums.
+
+    Warns:
+        UserWarning: if a picture is not as the run drew it.
 
     Raises:
-        RunError: if the folder is not a complete run.
+        RunError: if the folder is not a complete run, or its scene, provenance, data or summary were changed.
     """
     import xarray as xr
 
-    path = Path(folder) / DATA
-    if not path.is_file():
-        why = "the run did not finish" if (Path(folder) / SCENE).is_file() else "it is not the folder of a run"
-        raise RunError(f"{folder} has no {DATA}: {why}")
+    folder = Path(folder)
+    found = manifest.read(folder)
+    path = folder / DATA
+    if found is None or found.stage == "begun":
+        if not (folder / SCENE).is_file():
+            raise RunError(f"{folder} has no {MANIFEST}: it is not the folder of a run")
+        raise RunError(f"{folder} has no results: the run did not finish; go on with: sandbox resume {folder}")
+    problems = found.wrong(folder)
+    serious = [f"{name} ({what})" for name, what in problems.items() if name in COMPUTED]
+    if serious:
+        raise RunError(
+            f"{folder} is not as the run left it: {', '.join(serious)}; run the scene again, or take a copy of them"
+        )
+    drawn = [name for name, what in problems.items() if what != "missing"]
+    if drawn:
+        warnings.warn(f"{folder}: not as the run drew it: {', '.join(drawn)}", UserWarning, stacklevel=2)
     try:
         return xr.load_dataset(path, engine="h5netcdf")
     except (OSError, ValueError, KeyError) as error:
         raise RunError(f"{path} cannot be read: {error}") from error
+
+
+def read_run(folder: Path) -> Run:
+    """A run whose data are complete, from its folder.
+
+    Raises:
+        RunError: as :func:`open_run`.
+    """
+    data = open_run(folder)
+    found = manifest.read(folder)
+    assert found is not None
+    pictures = [folder / name for name in found.files if name not in COMPUTED]
+    return Run(folder, data, json.loads((folder / SUMMARY).read_text(encoding="utf-8")), pictures)
+
+
+def check_beginning(folder: Path) -> manifest.Manifest | None:
+    """The manifest of a folder in which a run was begun, after its scene was checked.
+
+    None where the run was killed before it wrote one, with the scene as it then is.
+
+    Raises:
+        RunError: if nothing was begun in it, or what it began with was changed.
+    """
+    found = manifest.read(folder)
+    if not (folder / SCENE).is_file():
+        why = f"its {SCENE} is missing" if found or (folder / CHECKPOINTS).is_dir() else "no run was begun in it"
+        raise RunError(f"{folder} cannot be resumed: {why}")
+    if found is not None:
+        wrong = {name: what for name, what in found.wrong(folder).items() if name in COMPUTED}
+        if wrong:
+            said = ", ".join(f"{name} ({what})" for name, what in wrong.items())
+            raise RunError(f"{folder} cannot be resumed: it is not as the run left it: {said}")
+    return found

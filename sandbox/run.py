@@ -1,14 +1,17 @@
-"""Running a scene: learn, relax or move, with progress, and leave a folder behind."""
+"""Running a scene: learn, relax or move, with progress, and leave a folder behind; and going on with a run."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sandbox import results, scene
+from sandbox.checkpoints import EVERY, Checkpoints, Keeper
+from sandbox.errors import RunError
+from sandbox.interrupts import Interrupts
+from sandbox.lock import alone_in_process, locked
 from sandbox.plugins import plugins
 from sandbox.report import Reporter, Silent
 from sandbox.results import Run
@@ -34,50 +37,75 @@ class Experiment:
 
         self.setup = Setup(self.scene)
 
-    def run(self, out: str | Path | None = None, reporter: Reporter | None = None) -> Run:
+    def run(
+        self,
+        out: str | Path | None = None,
+        reporter: Reporter | None = None,
+        *,
+        checkpoint_every: float = EVERY,
+        pictures: bool = True,
+        strict: bool = False,
+    ) -> Run:
         """Run the scene once and write its folder.
 
         Args:
             out: the folder, which must not exist or be empty; ``runs/<scene>-<time>`` by default.
             reporter: told of progress.
+            checkpoint_every: seconds between checkpoints; 0 for one at every step or epoch that can be gone on from.
+            pictures: whether to draw.
+            strict: whether an event (:mod:`sandbox.events`: loss of convexity, stiffnesses at their bounds, knobs that
+                run away, steps that do not converge) ends the run with an error.
 
         Raises:
             SandboxError: for whatever the scene asks that cannot be had; no folder is left behind then.
+            StrictError: for the first event, if strict.
+            RunError: for a folder that cannot be written; what was kept of the run stays readable.
+            Interrupted: (a KeyboardInterrupt) on SIGINT or SIGTERM, once the state is saved; :func:`resume` goes on.
         """
+        with alone_in_process(self.scene.name), Interrupts() as interrupts:
+            self._begin(strict)
+            with results.new_folder(self.scene, out) as folder:
+                results.begin(folder, self.scene, strict)
+                keeper = Keeper(Checkpoints(folder), interrupts, reporter or Silent(), checkpoint_every)
+                return self._run_in(folder, reporter or Silent(), keeper, pictures)
+
+    def _begin(self, strict: bool = False) -> None:
+        """Build everything anew: a run starts from the scene, not from where an earlier run left the bench."""
         from sandbox.build import Setup
 
-        reporter = reporter or Silent()
-        self.setup = Setup(self.scene)  # a run starts from the scene, not from where an earlier run left the bench
+        self.setup = Setup(self.scene, strict)
         self.setup.check()
-        with results.new_folder(self.scene, out) as folder:
-            return self._run_in(folder, reporter)
 
-    def _run_in(self, folder: Path, reporter: Reporter) -> Run:
-        from sandbox.pictures import draw
-
-        results.begin(folder, self.scene)
+    def _run_in(self, folder: Path, reporter: Reporter, keeper: Keeper, pictures: bool) -> Run:
         for problem in plugins().notify("run_started", scene=self.scene.resolved(), folder=folder):
             reporter.warn(problem)
-        began = time.perf_counter()
-        data, figures = self._do(reporter)
-        figures["seconds"] = time.perf_counter() - began
+        data, figures = self._do(reporter, keeper)
+        figures["seconds"] = keeper.seconds
         data.attrs |= {"scene": self.scene.name, "title": self.scene.title, "seed": self.scene.seed}
         data.attrs |= {name: value for name, value in figures.items() if name != "seconds"}
         results.finish(folder, data, figures)
-        reporter.start("drawing", 1)
-        pictures = draw(self.setup, data, folder)
-        for problem in plugins().notify("run_ended", folder=folder, figures=figures):
-            reporter.warn(problem)
-        return Run(folder, data, figures, pictures)
+        return self._complete(Run(folder, data, figures), reporter, pictures)
 
-    def _do(self, reporter: Reporter) -> tuple[xr.Dataset, dict[str, Any]]:
-        from sandbox import doing
+    def _complete(self, run: Run, reporter: Reporter, pictures: bool) -> Run:
+        """Draw what was computed."""
+        from sandbox.pictures import draw
+
+        if pictures:
+            reporter.start("drawing", 1)
+            run.pictures[:] = draw(self.setup, run.data, run.folder)
+        results.complete(run.folder, run.pictures)
+        for problem in plugins().notify("run_ended", folder=run.folder, figures=run.figures):
+            reporter.warn(problem)
+        return run
+
+    def _do(self, reporter: Reporter, keeper: Keeper) -> tuple[xr.Dataset, dict[str, Any]]:
+        from sandbox import doing, moving
 
         if self.scene.training is not None:
-            return doing.learn(self.setup, reporter)
+            return doing.learn(self.setup, reporter, keeper)
         if self.scene.relax is not None:
             return doing.relax(self.setup, reporter)
-        return doing.move(self.setup, reporter)
+        return moving.move(self.setup, reporter, keeper)
 
 
 def load(name: str | Path, changes: Iterable[str] = (), *, seed: int | None = None, **sections: Any) -> Experiment:
@@ -92,3 +120,54 @@ def load(name: str | Path, changes: Iterable[str] = (), *, seed: int | None = No
         SandboxError: every mistake in the scene, with its key.
     """
     return Experiment(scene.read(name, changes, seed, sections))
+
+
+def resume(
+    folder: str | Path,
+    reporter: Reporter | None = None,
+    *,
+    checkpoint_every: float = EVERY,
+    pictures: bool = True,
+) -> Run:
+    """Go on with a run that was interrupted or killed, from its last checkpoint that is whole.
+
+    On the same machine, with the same versions and number of threads, the results are those of a run that was not
+    interrupted, to the last bit. A run that is complete is given back as it is.
+
+    Args:
+        folder: of the run.
+        reporter, checkpoint_every, pictures: as for :meth:`Experiment.run`.
+
+    Raises:
+        RunError: if no run was begun in the folder, if what it began with was changed, or if it is in use.
+        SandboxError, Interrupted: as for :meth:`Experiment.run`.
+    """
+    folder, reporter = Path(folder), reporter or Silent()
+    found = results.check_beginning(folder)
+    if found is not None and found.stage == "complete":
+        return results.read_run(folder)
+    with alone_in_process(folder.name), Interrupts() as interrupts, locked(folder):
+        found = results.check_beginning(folder)  # another process may have gone on with it just before
+        if found is not None and found.stage == "complete":
+            return results.read_run(folder)
+        experiment = load(folder / results.SCENE)
+        experiment._begin(found is not None and found.strict)
+        changed = results.note_resumption(folder, experiment.scene)
+        if changed:
+            reporter.warn(
+                f"not as when the run began: {', '.join(changed)}; the results may differ in the last digits from "
+                "those of a run that was not interrupted"
+            )
+        checkpoints = Checkpoints(folder)
+        if found is not None and found.stage == "computed":
+            checkpoints.clear()
+            return experiment._complete(results.read_run(folder), reporter, pictures)
+        state, problems = checkpoints.load()
+        for problem in problems:
+            reporter.warn(problem)
+        if problems and state is None:
+            reporter.warn("no checkpoint is whole; the run starts from the beginning")
+        if state is not None and not ({"seconds", "run"} <= set(state)):
+            raise RunError(f"the checkpoints in {folder} are not those of a run")
+        keeper = Keeper(checkpoints, interrupts, reporter, checkpoint_every, state)
+        return experiment._run_in(folder, reporter, keeper, pictures)

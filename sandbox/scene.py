@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from sandbox.errors import PluginError, SceneError
 from sandbox.imperfections import Imperfections
@@ -18,12 +18,26 @@ from sandbox.plugins import plugins
 from sandbox.spread import Spread
 
 MAX_BYTES = 1_000_000
+MAX_MISTAKES = 20
+"""Mistakes that are shown; the others are counted."""
+MAX_DEPTH = 16
+"""Of dotted keys. Python's reader takes memory that grows with the square of it."""
+_DEEP_KEY = re.compile(rf"""(?<![\w-])(?:(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){{{MAX_DEPTH},}}""")
 NAME = r"^\w[\w .()+-]*$"
 
 Node = Annotated[int, Field(ge=0, lt=2**31)]
 Nodes = Annotated[
     str | Annotated[list[Node], Field(min_length=1)], Field(description="name of a group, or node indices")
 ]
+
+
+def _without_control_characters(text: str) -> str:
+    if any((ord(c) < 32 and c not in "\n\r\t") or 127 <= ord(c) < 160 for c in text):
+        raise ValueError("there are control characters in it")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_without_control_characters)]
 
 
 class Section(BaseModel):
@@ -175,12 +189,12 @@ class Scene(Section):
     """An experiment."""
 
     name: str = Field("scene", max_length=80, pattern=NAME, description="of the scene, and of its run folders")
-    title: str = ""
-    description: str = ""
+    title: Text = ""
+    description: Text = ""
     seed: int = Field(0, ge=0, lt=2**63)
     network: Graph
     system: SystemPart
-    groups: dict[str, Group] = {}
+    groups: dict[Text, Group] = {}
     clamp: list[Clamp] = []
     push: list[Push] = []
     terminals: TerminalPlaces | None = None
@@ -290,10 +304,10 @@ def read(
     try:
         if path.stat().st_size > MAX_BYTES:
             raise SceneError(f"{path.name}: a scene is a text of at most {MAX_BYTES} bytes")
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = _toml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SceneError(f"{path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, a whole number of thousands of digits
         raise SceneError(f"{path.name} is not valid TOML: {error}") from None
     data.setdefault("name", re.sub(r"[^\w.-]+", "_", path.stem)[:80].lstrip(".-") or "scene")
     for change in changes:
@@ -310,16 +324,25 @@ def read(
     return validate(data, path.name)
 
 
+def _toml(text: str) -> dict[str, Any]:
+    deep = _DEEP_KEY.search(text)
+    if deep:
+        raise ValueError(f"more than {MAX_DEPTH} names with dots between them: {deep[0][:30]}...")
+    return tomllib.loads(text)
+
+
 def _apply(data: dict[str, Any], change: str) -> None:
     key, separator, text = change.partition("=")
     keys = [k.strip() for k in key.split(".")]
     if not separator or not all(keys):
         raise SceneError(f"--set takes key=value, for example controller.beta=0.1; got {change!r}")
+    if len(keys) > MAX_DEPTH:
+        raise SceneError(f"--set {key[:60]}...: more than {MAX_DEPTH} names with dots between them")
     if "\n" in change or "\r" in change:
         raise SceneError(f"--set takes one key=value on one line; got {change[:60]!r}")
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        value = _toml(f"value = {text}")["value"]
+    except ValueError:
         value = text.strip()
     except RecursionError:
         raise SceneError(f"--set {key}: the value is nested too deeply") from None
@@ -354,7 +377,9 @@ def validate(data: Mapping[str, Any], source: str = "scene") -> Scene:
         problems += [line for line in said if line.partition(":")[0] not in broken and line not in missing.values()]
         scene = None
     if problems or scene is None:
-        raise SceneError("\n".join([f"{source}: {len(problems)} mistake(s)", *(f"  {p}" for p in problems)]))
+        shown = [f"  {p if len(p) <= 1000 else p[:1000] + '...'}" for p in problems[:MAX_MISTAKES]]
+        more = [f"  and {len(problems) - MAX_MISTAKES} more"] if len(problems) > MAX_MISTAKES else []
+        raise SceneError("\n".join([f"{source}: {len(problems)} mistake(s)", *shown, *more]))
     return scene
 
 
@@ -378,7 +403,8 @@ def _part(key: str, kind: str, value: Any, problems: list[str]) -> Part | None:
 def _explain(error: ValidationError, model: type[BaseModel]) -> list[str]:
     """A line for each mistake: key path, what was wrong, the nearest valid name."""
     lines: dict[str, None] = {}
-    for item in error.errors(include_url=False):
+    found = error.errors(include_url=False)
+    for item in found[:MAX_MISTAKES]:
         path = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in _keys(item["loc"])).lstrip(".")
         message = item["msg"].removeprefix("Value error, ")
         given = item.get("input")
@@ -392,7 +418,7 @@ def _explain(error: ValidationError, model: type[BaseModel]) -> list[str]:
         elif isinstance(given, (str, int, float, bool, list)):
             message += f"; got {str(given)[:60]!r}"
         lines[f"{path}: {message}" if path else message] = None
-    return list(lines)
+    return [*lines, *(f"mistake {n + 1}" for n in range(MAX_MISTAKES, len(found)))]
 
 
 def _keys(location: tuple[int | str, ...]) -> list[int | str]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from sandbox.errors import SandboxError
+
 
 @dataclass(frozen=True, eq=False)
 class Task:
@@ -31,6 +33,27 @@ class Task:
     labels: np.ndarray | None = None
     input_names: tuple[str, ...] = ()
     rest_outputs: np.ndarray | None = None
+
+    def check(self, inputs: int, outputs: int) -> None:
+        """See that the samples suit so many input and output terminals.
+
+        Raises:
+            SandboxError: naming what does not.
+        """
+        samples = len(np.atleast_1d(self.inputs))
+        for name, values, width in (("inputs", self.inputs, inputs), ("targets", self.targets, outputs)):
+            if np.shape(values) != (samples, width):
+                raise SandboxError(
+                    f"the task's {name} have shape {np.shape(values)}; {samples} samples take {(samples, width)}"
+                )
+            if not np.isfinite(values).all():
+                sample = int(np.argmin(np.isfinite(values).all(axis=1)))
+                raise SandboxError(f"the task's {name} of sample {sample} are not finite: {values[sample]}")
+        for name, which in (("train", self.train), ("test", self.test)):
+            if len(which) and (np.min(which) < 0 or np.max(which) >= samples):
+                raise SandboxError(f"the task's {name} samples go beyond the {samples} there are")
+        if len(self.train) == 0:
+            raise SandboxError("the task has no samples to train on")
 
     @property
     def constant(self) -> np.ndarray:

@@ -22,6 +22,7 @@ ALWAYS = {
     "W4": ("this project, replayed", "this project, phase by phase", "NumPy"),
     "W4b": ("this project, replayed", "SciPy, Newton with dense Cholesky"),
     "W5": ("this project",),
+    "start": ("kernels cached", "empty cache"),
 }
 """Who takes part with what the development environment has."""
 

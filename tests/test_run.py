@@ -12,7 +12,7 @@ import xarray as xr
 from PIL import Image
 
 import sandbox
-from sandbox import scene
+from sandbox import manifest, results, scene
 from sandbox.errors import RunError
 from sandbox.results import Run
 
@@ -50,7 +50,7 @@ ELSEWHERE = {
     "fashion_mnist_hopfield",
     "fashion_mnist_hopfield_conv",
 }
-ALWAYS = {"scene.toml", "provenance.json", "data.nc", "summary.json"}
+ALWAYS = {"scene.toml", "provenance.json", "data.nc", "summary.json", "manifest.json"}
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +187,10 @@ def test_open_what_is_no_run(tmp_path: Path) -> None:
     (tmp_path / "scene.toml").write_text(tomli_w.dumps({"seed": 1}))
     with pytest.raises(RunError, match="did not finish"):
         sandbox.open(tmp_path)
-    (tmp_path / "data.nc").write_bytes(b"not a dataset")
-    with pytest.raises(RunError, match="cannot be read"):
+    for name in ("provenance.json", "summary.json", "data.nc"):
+        (tmp_path / name).write_bytes(b"nonsense")
+    with pytest.raises(RunError, match="did not finish"):
+        sandbox.open(tmp_path)
+    manifest.write(tmp_path, "complete", results.COMPUTED)
+    with pytest.raises(RunError, match=r"data\.nc cannot be read"):
         sandbox.open(tmp_path)

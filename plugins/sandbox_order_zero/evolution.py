@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,9 @@ class CMAES(Trial):
     Computation 13, 180 (2009)). Losses of different samples are never compared, but what one sample
     taught the search is kept for the next: batches (``training.batch``) of all samples suit it best.
 
+    A search of the package cannot be saved as plain data. A checkpoint keeps what it was told, a number for every
+    relaxation of a sample's batch, and a run that is resumed tells it again.
+
     Raises:
         SandboxError: in the first step, if the package ``cma`` is not installed.
     """
@@ -34,7 +38,9 @@ class CMAES(Trial):
         bench.clamp(inputs)
         bench.nudge(None, 0.0)
         if "search" not in bench.notes:
-            bench.notes["search"] = self._search(self.where(bench), bench.rng)
+            start = self.where(bench)
+            bench.notes |= {"start": start, "rng at the start": bench.rng.bit_generator.state, "told": array("d")}
+            bench.notes["search"] = self._search(start, bench.rng)
         search = bench.notes["search"]
         candidates = search.ask()
         losses, outside = [], []
@@ -43,8 +49,30 @@ class CMAES(Trial):
             losses.append(self.loss(bench, targets))
             outside.append((((x - placed) / search.stds) ** 2).mean())
         lower, upper = np.percentile(losses, [25, 75])
-        search.tell(candidates, (np.array(losses) + (upper - lower) * np.array(outside)).tolist())
+        told = (np.array(losses) + (upper - lower) * np.array(outside)).tolist()
+        search.tell(candidates, told)
+        bench.notes["told"].extend(told)
         self.put(bench, search.mean)
+
+    def saved(self, bench: Bench) -> dict[str, Any]:
+        """Where the search started, the random numbers' state then, and all that it was told since."""
+        notes = bench.notes
+        return {k: notes[k] for k in ("start", "rng at the start") if k in notes} | {
+            "told": np.array(notes.get("told", ()))
+        }
+
+    def restore(self, bench: Bench, saved: dict[str, Any]) -> None:
+        """Tell a new search what the old one was told: its own arithmetic over again, and no relaxation."""
+        if "start" not in saved:
+            return
+        now = bench.rng.bit_generator.state
+        bench.rng.bit_generator.state = saved["rng at the start"]
+        search = self._search(saved["start"], bench.rng)
+        bench.notes |= {**saved, "told": array("d", saved["told"].tolist()), "search": search}
+        for told in saved["told"].reshape(-1, search.popsize):
+            search.tell(search.ask(), told.tolist())
+        if bench.rng.bit_generator.state != now:
+            raise SandboxError("this version of the package cma does not search as the one that the run began with")
 
     def _search(self, start: np.ndarray, rng: np.random.Generator) -> Any:
         try:

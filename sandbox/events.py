@@ -1,0 +1,128 @@
+"""Events: what a run met that its reader should know, counted, with the steps at which it happened.
+
+Nothing here stops a run unless the log is strict. What cannot be gone on from is an error, not an event: a number that
+is not finite, an evaluation or most steps of an epoch that do not converge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from sandbox.errors import SandboxError
+
+
+class Kind(StrEnum):
+    """What can happen; :attr:`advice` is a likely mend."""
+
+    CONVEXITY = "loss of convexity"
+    SATURATION = "bound saturation"
+    RUNAWAY = "knob runaway"
+    SKIPPED = "step not converged"
+
+    @property
+    def advice(self) -> str:
+        return _ADVICE[self]
+
+
+_ADVICE = {
+    Kind.CONVEXITY: "the joint energy of state and stiffness was not convex, so descent is not promised; lower the "
+    "compliance or the nudging",
+    Kind.SATURATION: "stiffnesses came to rest at their bounds, where they no longer learn; widen the bounds, or lower "
+    "the compliance",
+    Kind.RUNAWAY: "a knob went far beyond the stiffnesses it works on; lower the compliance",
+    Kind.SKIPPED: "a relaxation did not converge, and its step was taken back; raise bench.tolerance, or lower the "
+    "compliance or the nudging",
+}
+
+MAX_ENTRIES = 1000
+"""Entries kept of each kind: the first ones. Counts go on."""
+
+
+class StrictError(SandboxError):
+    """An event in a strict run."""
+
+
+@dataclass
+class Event:
+    """Something that happened in the steps from ``step`` to ``last_step`` (replayed steps are seen together).
+
+    Attributes:
+        step: the first of them. Training steps are counted from 1; 0 is outside training.
+        count: how often: phases, stiffnesses that came to a bound (less those that left one), knobs or steps, by kind.
+        detail: where, or how much.
+    """
+
+    kind: str
+    step: int
+    last_step: int
+    count: int
+    detail: str = ""
+
+
+class Events:
+    """The events of one apparatus.
+
+    Args:
+        strict: whether the first event is an error.
+
+    Attributes:
+        step: the training step that is being done; whoever trains sets it.
+        counts: by kind.
+        entries: the first :data:`MAX_ENTRIES` of each kind.
+    """
+
+    def __init__(self, strict: bool = False) -> None:
+        self.strict = strict
+        self.step = 0
+        self.counts: dict[str, int] = {}
+        self.entries: list[Event] = []
+        self._kept: dict[str, int] = {}
+        self._last: dict[str, Event] = {}
+
+    def add(self, kind: Kind, count: int = 1, detail: str = "", *, last_step: int | None = None) -> None:
+        """Take note.
+
+        Raises:
+            StrictError: if the log is strict.
+        """
+        event = Event(kind.value, self.step, self.step if last_step is None else last_step, int(count), detail)
+        self.counts[event.kind] = self.counts.get(event.kind, 0) + event.count
+        kept, last = self._kept.get(event.kind, 0), self._last.get(event.kind)
+        if last is not None and (last.step, last.last_step, last.detail) == (event.step, event.last_step, detail):
+            last.count += event.count
+        elif kept < MAX_ENTRIES:
+            self.entries.append(event)
+            self._kept[event.kind], self._last[event.kind] = kept + 1, event
+        if self.strict:
+            where = f"in step {self.step}"
+            raise StrictError(
+                f"{kind.value} {where}{f' ({detail})' if detail else ''}, and the run is strict: {kind.advice}; "
+                "without --strict it is recorded, and the run goes on"
+            )
+
+    def lines(self) -> list[str]:
+        """A line for each kind that happened: how often, when first, and what may help."""
+        firsts: dict[str, Event] = {}
+        for event in self.entries:
+            firsts.setdefault(event.kind, event)
+        return [
+            f"{kind}: {count} time(s), first in step {firsts[kind].step}; {Kind(kind).advice}"
+            for kind, count in sorted(self.counts.items())
+        ]
+
+    def record(self) -> dict[str, Any]:
+        """Counts and entries as plain data, for a file or a checkpoint."""
+        return {"strict": self.strict, "counts": dict(self.counts), "events": [asdict(e) for e in self.entries]}
+
+    def restore(self, record: Mapping[str, Any]) -> None:
+        """Go on from a record."""
+        self.strict, self.counts = bool(record["strict"]), {str(k): int(v) for k, v in record["counts"].items()}
+        self.entries, self._kept, self._last = [], {}, {}
+        for entry in record["events"]:
+            event = Event(**entry)
+            self.entries.append(event)
+            self._kept[event.kind] = self._kept.get(event.kind, 0) + 1
+            self._last[event.kind] = event

@@ -1,0 +1,97 @@
+"""Where the numbers of a run come from: versions, plugins, seed, machine, threads, the state of the working folder."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sandbox.scene import Scene
+
+PACKAGES = ("taichi", "numpy", "scipy", "sympy", "xarray", "h5netcdf", "scikit-learn")
+GIT_SECONDS = 10
+
+BITS = ("sandbox", "python", "packages", "plugins", "machine", "blas", "threads")
+"""What must be the same for two runs of a scene to be the same bits."""
+
+
+def provenance(scene: Scene) -> dict[str, Any]:
+    """Everything that a run's numbers depend on, and when it started."""
+    from importlib.metadata import version
+
+    from sandbox.physics import runtime
+    from sandbox.plugins import plugins
+
+    return {
+        "sandbox": version("matter-sandbox"),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+        "plugins": [
+            {"name": p.name, "package": p.package, "version": p.version} for p in plugins().found if p.state == "loaded"
+        ],
+        "seed": scene.seed,
+        "machine": {
+            "system": platform.system(),
+            "processor": platform.machine(),
+            "model": _processor(),
+            "cores": os.cpu_count(),
+            "host": platform.node(),
+        },
+        "threads": runtime.threads(),
+        "blas": _blas(),
+        "git": _git(Path.cwd()),
+        "started": now(),
+    }
+
+
+def now() -> str:
+    """The time, in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """Names of what may change bits and is not the same in two provenances."""
+    return [name for name in BITS if before.get(name) != after.get(name)]
+
+
+def _processor() -> str:
+    """The processor's model: libraries choose their code by it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+
+
+def _blas() -> list[dict[str, Any]]:
+    """The libraries behind matrix products, and their threads."""
+    import numpy  # noqa: F401 (loads them)
+    from threadpoolctl import threadpool_info
+
+    keys = ("internal_api", "version", "architecture", "num_threads")
+    found = [{key: pool.get(key) for key in keys} for pool in threadpool_info() if pool["user_api"] == "blas"]
+    return sorted(found, key=str)
+
+
+def _git(folder: Path) -> dict[str, Any] | None:
+    """Commit of the working folder and whether it was changed; None where it is under no git."""
+
+    def ask(*words: str) -> str | None:
+        try:
+            # Its monitor would run a program that the folder names.
+            command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", *words]
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=GIT_SECONDS)
+        except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    if not any((parent / ".git").exists() for parent in (folder, *folder.parents)):
+        return None
+    commit, status = ask("rev-parse", "HEAD"), ask("status", "--porcelain", "--untracked-files=no")
+    if commit is None:
+        return None
+    return {"commit": commit, "changed": None if status is None else bool(status)}

@@ -1,0 +1,180 @@
+"""All faults in their full form: ``python -m tests.faults.full``, from the root of the repository.
+
+Kills, damage, disks, memory, threads, and the malformed scenes of ``malformed.py``. Writes ``docs/results/faults.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import platform
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import sandbox
+from sandbox.interrupts import ASKING
+
+from . import damage, killing
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "results" / "faults.md"
+HERE = Path(__file__).parent
+
+KILLS_IN_A_ROW = 5
+SHORT: dict[str, Any] = {"training": {"epochs": 5}}
+
+
+def kills(count: int, work: Path, rng: random.Random) -> tuple[str, bool]:
+    """Kill runs of both scenes at random moments, some in a row, and compare their ends with references."""
+    references = {scene: work / scene for scene in killing.SCENES}
+    spans = {scene: killing.span(scene, folder) for scene, folder in references.items()}
+    chains, done = [], 0
+    while done < count:
+        scene = list(references)[len(chains) % len(references)]
+        now = min(KILLS_IN_A_ROW, count - done)
+        folder = work / f"chain {len(chains)}"
+        chains.append(killing.chain(scene, folder, references[scene], now, rng, spans[scene]))
+        done += now
+        print(f"  {done} kills, {chains[-1]}", flush=True)
+    stages = Counter(stage for c in chains for stage in c.stages)
+    good = sum(len(c.stages) for c in chains if not c.different)
+    hit = ", ".join(f"{stage}: {number}" for stage, number in sorted(stages.items()))
+    text = f"{good} of {done} came to the same bits, in {len(chains)} runs ({hit})"
+    return text, good == done
+
+
+def damages(count: int, work: Path, rng: random.Random) -> tuple[str, bool]:
+    """Damage files of a complete run and of an interrupted one, all files in turn."""
+    complete = sandbox.load("iris_flow", **SHORT).run(work / "complete").folder
+    half = damage.interrupted(work / "half", **SHORT)
+    judges: list[tuple[str, Path, Callable[[Path, Path], str]]] = [
+        ("complete", complete, damage.after_complete),
+        ("interrupted", half, damage.after_interrupted),
+    ]
+    lines, good = [], True
+    for name, source, judge in judges:
+        trials = [damage.trial(source, complete, work / "copy", n, rng, judge) for n in range(count // 2)]
+        outcomes = Counter(outcome for *_, outcome in trials)
+        wrong = [t for t in trials if t[2] == "wrong"]
+        good = good and not wrong
+        said = ", ".join(f"{outcome}: {number}" for outcome, number in sorted(outcomes.items()))
+        lines.append(f"{name} run, {len(trials)} cases in {len({t[0] for t in trials})} files: {said}")
+        if wrong:
+            lines.append(f"WRONG: {wrong}")
+    return "; ".join(lines), good
+
+
+def flat(steps: int, networks: int) -> tuple[str, bool]:
+    """Memory over many learning steps and over many networks, in processes of their own."""
+    lines, good = [], True
+    slow = steps // 10
+    cases = {
+        f"{steps:,} steps": f"m.growth(m.learning({steps}), {steps})",
+        f"{slow:,} steps phase by phase": f"m.growth(m.learning({slow}, 'training.batch=4'), {slow})",
+        f"{networks:,} networks": f"m.growth(m.networks({networks}), {networks})",
+    }
+    for name, code in cases.items():
+        command = [sys.executable, "-c", f"from tests.faults import memory as m; print(*{code})"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        rise, size = map(float, done.stdout.split()[-2:])
+        lines.append(f"{name}: {100 * rise:+.1f} % of {size:.0f} MB")
+        good = good and rise < 0.05
+    return "; ".join(lines), good
+
+
+def tests(*names: str) -> tuple[str, bool]:
+    """Test files of the short form."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *(str(HERE / name) for name in names)], capture_output=True, text=True
+    )
+    return done.stdout.splitlines()[-1] if done.stdout else done.stderr, done.returncode == 0
+
+
+def malformed(count: int, seed: int) -> tuple[str, bool]:
+    """Scenes made wrong on purpose, see ``malformed.py``."""
+    if importlib.util.find_spec("tests.faults.malformed") is None:
+        return "not there", True
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys; from tests.faults.malformed import main; "
+            f"report = main({count}, {seed}); print(report); sys.exit(bool(report.failures))",
+        ],
+        capture_output=True,
+        text=True,
+    )
+    return (done.stdout.strip().splitlines() or [done.stderr[-200:]])[-1], done.returncode == 0
+
+
+def main() -> int:
+    """Do all, write the page; returns how many kinds of fault did harm."""
+    parser = argparse.ArgumentParser(description="All faults in their full form.")
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--flips", type=int, default=200)
+    parser.add_argument("--steps", type=int, default=100_000)
+    parser.add_argument("--networks", type=int, default=1_000)
+    parser.add_argument("--scenes", type=int, default=2_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=PAGE)
+    wanted = parser.parse_args()
+    rows, failed = [], 0
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        for name in ("kills", "damage"):
+            (work / name).mkdir()
+        faults: dict[str, Callable[[], tuple[str, bool]]] = {
+            f"SIGKILL at {wanted.kills} random moments of `iris_flow` and `lattice_vibration`": lambda: kills(
+                wanted.kills, work / "kills", random.Random(wanted.seed)
+            ),
+            f"a bit flipped or a file cut, {wanted.flips} cases": lambda: damages(
+                wanted.flips, work / "damage", random.Random(wanted.seed)
+            ),
+            "disk full (small tmpfs, file size limit), read-only, no permission": lambda: tests("test_disks.py"),
+            f"{' and '.join(s.name for s in ASKING)}, locks, two runs in two threads": lambda: tests(
+                "test_kills.py", "test_locks.py"
+            ),
+            "one thread and two: the same bits": lambda: tests("test_bits.py"),
+            f"memory over {wanted.steps:,} steps and {wanted.networks:,} networks": lambda: flat(
+                wanted.steps, wanted.networks
+            ),
+            f"malformed scenes, {wanted.scenes:,}": lambda: malformed(wanted.scenes, wanted.seed),
+        }
+        for fault, inflict in faults.items():
+            began = time.monotonic()
+            text, good = inflict()
+            failed += not good
+            rows.append(f"| {fault} | {text} | {'yes' if good else '**no**'} | {time.monotonic() - began:.0f} s |")
+            print(rows[-1], flush=True)
+    wanted.out.write_text(_page(rows, wanted.seed), encoding="utf-8")
+    return failed
+
+
+def _page(rows: list[str], seed: int) -> str:
+    machine = f"{platform.system()}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    return "\n".join(
+        [
+            "# Faults",
+            "",
+            "What was done to runs on purpose, and what came of it. Written by `python -m tests.faults.full "
+            f"--seed {seed}` from the root of the repository; the tests in `tests/faults/` do the same in short.",
+            "",
+            "| fault | what came of it | as it should | took |",
+            "| --- | --- | --- | --- |",
+            *rows,
+            "",
+            f"Version {sandbox.__version__}; {machine}.",
+            "",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

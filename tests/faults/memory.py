@@ -1,0 +1,52 @@
+"""Resident memory while a process learns for long, and while it builds and frees many networks."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+import sandbox
+from sandbox.learning import Learner
+
+
+def resident() -> int:
+    """Bytes of memory that are this process's and in use."""
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def learning(steps: int, *changes: str) -> Iterator[int]:
+    """Learn on iris for so many steps; yields the steps done, epoch by epoch."""
+    setup = sandbox.load("iris_flow", changes).setup
+    learner = Learner(setup)
+    done = 0
+    while done < steps:
+        learner.train_epoch()
+        done += len(setup.task.train)
+        yield done
+
+
+def networks(count: int) -> Iterator[int]:
+    """Build, relax and free networks of different sizes and clamps; yields how many were."""
+    rng = np.random.default_rng(0)
+    for done in range(1, count + 1):
+        side = int(rng.integers(6, 30))
+        change = [f"network.shape=[{side}, {side}]", f"network.hole={0.1 if side > 12 else 0.0}"]
+        kind = ("lattice_stretch", change) if done % 2 else ("pipe_network", [])
+        setup = sandbox.load(*kind, seed=done).setup
+        setup.system.relax(setup.boundary)
+        yield done
+
+
+def growth(progress: Iterator[int], total: int) -> tuple[float, float]:
+    """Memory at the end over that at 10 % of the way, less one; and that, in MB."""
+    early = None
+    for done in progress:
+        if early is None and done >= total / 10:
+            early = resident()
+    assert early is not None
+    return resident() / early - 1, early / 1e6
