@@ -9,7 +9,8 @@ import numpy as np
 
 from sandbox.apparatus import Apparatus
 from sandbox.bench import Bench, WhiteBox
-from sandbox.errors import PluginError, SandboxError, SceneError
+from sandbox.blame import fault_of_plugin
+from sandbox.errors import PluginError, PluginFault, SandboxError, SceneError
 from sandbox.events import Events
 from sandbox.parts import Part, Site, TaskPart
 from sandbox.physics import groups
@@ -262,5 +263,8 @@ class _at:  # noqa: N801 (reads as a word where it is used)
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, SandboxError) and not isinstance(error, SceneError):
+        if isinstance(error, SandboxError) and not isinstance(error, (SceneError, PluginFault)):
             raise SceneError(f"{self.key}: {error}") from error
+        fault = fault_of_plugin(error) if error is not None else None
+        if fault is not None:
+            raise PluginFault(f"{self.key}: {fault}") from error

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sandbox.errors import SandboxError, printable
+from sandbox.errors import PluginFault, SandboxError, printable
 
 if TYPE_CHECKING:
     from sandbox.report import Reporter
@@ -55,8 +55,19 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version and exit")
     ] = False,
+    no_plugin: Annotated[
+        list[str] | None, typer.Option("--no-plugin", metavar="NAME", help="leave a plugin out; may be repeated")
+    ] = None,
 ) -> None:
     """Matter that learns, on a bench you can touch."""
+    if no_plugin:
+        _block(no_plugin)
+
+
+def _block(names: list[str]) -> None:
+    from sandbox.plugins import block
+
+    block(names)
 
 
 def _use(files: list[Path] | None) -> None:
@@ -267,9 +278,26 @@ def view(
 def main() -> None:
     """Entry point: a mistake in what was given ends with one message and status 2, a fault of the program with 3."""
     try:
+        names, sys.argv[1:] = _no_plugins(sys.argv[1:])
+        if names:
+            _block(names)
         if not {"--help", "--version"} & set(sys.argv[1:]):
             _add_plugin_commands()
-        app()
+        try:
+            app()
+        except Exception as error:
+            from sandbox.blame import fault_of_plugin
+
+            fault = fault_of_plugin(error)
+            if fault is None:
+                raise
+            raise fault from error
+    except PluginFault as error:
+        import traceback
+
+        traceback.print_exception(error.__cause__)  # for the plugin's author
+        typer.echo(f"error: {printable(str(error))}", err=True)
+        sys.exit(3)
     except SandboxError as error:
         typer.echo(f"error: {printable(str(error))}", err=True)
         sys.exit(2)
@@ -284,12 +312,41 @@ def main() -> None:
 
         traceback.print_exc()  # for whoever mends it
         said = printable(f"{type(error).__name__}: {error}")
-        typer.echo(f"error: a fault of the sandbox or of a plugin, not of the scene: {said}", err=True)
+        typer.echo(f"error: a fault of the sandbox, not of the scene: {said}", err=True)
         sys.exit(3)
 
 
+def _no_plugins(words: list[str]) -> tuple[list[str], list[str]]:
+    """Values of ``--no-plugin``, wherever it stands, and the rest; plugins add commands before the line is parsed."""
+    names: list[str] = []
+    rest: list[str] = []
+    remaining = iter(words)
+    for word in remaining:
+        value = next(remaining, None) if word == "--no-plugin" else None
+        if value is not None:
+            names.append(value)
+        elif word.startswith("--no-plugin="):
+            names.append(word.partition("=")[2])
+        else:
+            rest.append(word)
+    return names, rest
+
+
 def _add_plugin_commands() -> None:
+    """Let plugins add subcommands; one whose hook fails, or takes the name of another command, adds none."""
     from sandbox.plugins import plugins
 
-    for problem in plugins().notify("register_commands", cli=app):
-        typer.echo(f"warning: {problem}", err=True)
+    def names() -> list[str]:
+        commands = [c.name or getattr(c.callback, "__name__", "").replace("_", "-") for c in app.registered_commands]
+        groups = [g.name or g.typer_instance.info.name for g in app.registered_groups if g.typer_instance]
+        return [*commands, *(g for g in groups if isinstance(g, str))]
+
+    for plugin, call in plugins().calls("register_commands"):
+        kept = app.registered_commands[:], app.registered_groups[:]
+        problem = call(cli=app)
+        twice = [name for name in names() if names().count(name) > 1]
+        if twice:
+            problem = f"plugin {plugin!r}, register_commands: there is a command {twice[0]!r} already"
+        if problem:
+            app.registered_commands[:], app.registered_groups[:] = kept
+            typer.echo(f"warning: {problem}", err=True)

@@ -34,5 +34,12 @@ class PluginError(SandboxError):
     """A plugin that cannot be found, imported or registered, or that clashes with another."""
 
 
+class PluginFault(PluginError):  # noqa: N818 (a fault of a program, not of what it was given)
+    """A plugin that raised, in the middle of what it was asked to do, what is no error about its settings.
+
+    The message names the plugin, its package and the line; the cause is what was raised.
+    """
+
+
 class RunError(SandboxError):
     """A run folder that cannot be written or read."""

@@ -1,8 +1,11 @@
 """The hooks through which plugins extend the sandbox. Since version 1, unless noted.
 
 A plugin is a module (or package) in the entry-point group ``sandbox`` that implements any of these with
-``@sandbox.hookimpl``. Registration hooks are called once, when plugins are discovered, in no particular order; each is
-handed a ``register`` callback, so that the host knows who registered what and refuses duplicates.
+``@sandbox.hookimpl``, and says for which version of them it is written: ``SANDBOX_HOOKS = 1``. A plugin for a version
+that this sandbox does not know is refused by name.
+
+Registration hooks are called once, when plugins are discovered, in no particular order; each is handed a ``register``
+callback, so that the host knows who registered what and refuses duplicates.
 """
 
 from __future__ import annotations
@@ -20,6 +23,13 @@ if TYPE_CHECKING:
 
 PROJECT = "sandbox"
 VERSION = 1
+"""Of these specifications; it grows when hooks or :mod:`sandbox.parts` change such that plugins must change too."""
+
+VERSIONS = frozenset({1})
+"""Versions for which plugins may be written that this host can serve."""
+
+DECLARATION = "SANDBOX_HOOKS"
+"""Name of the number in a plugin's module that says for which version it is written; 1 where it is missing."""
 
 Register = Callable[[str, "type[Part]"], None]
 """``register(name, part)``: the name that a scene gives as ``type``, and the part it stands for."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import lru_cache
@@ -21,6 +21,7 @@ from sandbox.errors import PluginError
 from sandbox.parts import Controller, Graph, Part, SystemPart, TaskPart
 
 GROUP = "sandbox"
+BLOCK = "SANDBOX_BLOCK"
 
 KINDS: dict[str, type[Part]] = {
     "graph": Graph,
@@ -39,6 +40,7 @@ class Plugin:
         state: ``"loaded"``, ``"failed"`` (see ``error``) or ``"blocked"`` by the user.
         hooks: names of the hooks it implements.
         registered: ``kind name`` of what it registered.
+        module: the module that implements them.
     """
 
     name: str
@@ -48,13 +50,19 @@ class Plugin:
     error: str = ""
     hooks: list[str] = field(default_factory=list)
     registered: list[str] = field(default_factory=list)
+    module: str = ""
+
+    def __str__(self) -> str:
+        origin = f" ({self.package} {self.version})" if self.version else f" ({self.package})"
+        return f"plugin {self.name!r}{origin if self.package else ''}"
 
 
 class Parts(Mapping[str, type[Part]]):
     """Registered parts of one kind by name; a missing name is an error that offers the nearest."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, found: list[Plugin] | None = None) -> None:
         self.kind = kind
+        self._found = [] if found is None else found
         self.origin: dict[str, str] = {}
         self._parts: dict[str, type[Part]] = {}
 
@@ -63,7 +71,9 @@ class Parts(Mapping[str, type[Part]]):
             near = get_close_matches(name, self._parts, n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             known = ", ".join(sorted(self._parts)) or "none"
-            raise PluginError(f"there is no {self.kind} {name!r}; {hint}known: {known}")
+            absent = [f"{p.name} {p.state}" for p in self._found if p.state != "loaded"]
+            note = f"; plugins that are not in use: {', '.join(absent)} (see `sandbox plugins`)" if absent else ""
+            raise PluginError(f"there is no {self.kind} {name!r}; {hint}known: {known}{note}")
         return self._parts[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -86,7 +96,7 @@ class Parts(Mapping[str, type[Part]]):
             raise PluginError(f"{self.kind} {name!r} must be a subclass of sandbox.parts.{base.__name__}; got {part!r}")
         if not isinstance(name, str) or not name.isidentifier():
             raise PluginError(f"{self.kind} {name!r}: a name is a plain word of letters, digits and underscores")
-        if name in self._parts and self._parts[name] is not part:
+        if name in self._parts:
             raise PluginError(f"the {self.kind} {name!r} is already registered by plugin {self.origin[name]!r}")
         self._parts[name], self.origin[name] = part, origin
 
@@ -103,7 +113,7 @@ class Plugins:
         self.manager = pluggy.PluginManager(hookspecs.PROJECT)
         self.manager.add_hookspecs(hookspecs)
         self.found: list[Plugin] = []
-        self.parts = {kind: Parts(kind) for kind in KINDS}
+        self.parts = {kind: Parts(kind, self.found) for kind in KINDS}
         blocked = set(blocked)
         for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name):
             self._load(entry, blocked)
@@ -111,7 +121,11 @@ class Plugins:
     def _load(self, entry: EntryPoint, blocked: set[str]) -> None:
         package = entry.dist.name if entry.dist else "?"
         plugin = Plugin(entry.name, package, entry.dist.version if entry.dist else "?")
+        first = next((p for p in self.found if p.name == plugin.name), None)
         self.found.append(plugin)
+        if first is not None:
+            plugin.state, plugin.error = "failed", f"the name {entry.name!r} is taken by {first}"
+            return
         if entry.name in blocked:
             plugin.state = "blocked"
             return
@@ -124,7 +138,9 @@ class Plugins:
 
     def _adopt(self, plugin: Plugin, module: Any) -> None:
         """Register a module's hooks, in isolation: if any of it fails, none of it stays."""
+        plugin.module = getattr(module, "__name__", "")
         try:
+            _check_version(getattr(module, hookspecs.DECLARATION, 1))
             self.manager.register(module, name=plugin.name)
             callers = self.manager.get_hookcallers(module) or []
             plugin.hooks = sorted(c.name for c in callers)
@@ -138,7 +154,8 @@ class Plugins:
                 if caller.name in _HOOKS:
                     self._register(plugin, module, caller)
         except (Exception, SystemExit) as error:
-            plugin.state, plugin.error = "failed", f"{type(error).__name__}: {error}"
+            said = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
+            plugin.state, plugin.error = "failed", said
             plugin.registered.clear()
             for parts in self.parts.values():
                 parts.remove(plugin.name)
@@ -183,13 +200,31 @@ class Plugins:
 
     def notify(self, hook: str, **arguments: Any) -> list[str]:
         """Call an observers' hook on every plugin; errors are contained and returned as text."""
-        problems = []
+        said = [call(**arguments) for _, call in self.calls(hook)]
+        return [problem for problem in said if problem]
+
+    def calls(self, hook: str) -> Iterator[tuple[str, Callable[..., str]]]:
+        """Names of the plugins that implement a hook, each with the call; it returns what went wrong, or nothing."""
         for implementation in getattr(self.manager.hook, hook).get_hookimpls():
-            try:
-                implementation.function(**{name: arguments[name] for name in implementation.argnames})
-            except Exception as error:
-                problems.append(f"plugin {implementation.plugin_name!r}, {hook}: {type(error).__name__}: {error}")
-        return problems
+
+            def call(implementation: pluggy.HookImpl = implementation, /, **arguments: Any) -> str:
+                try:
+                    implementation.function(**{name: arguments[name] for name in implementation.argnames})
+                except Exception as error:
+                    return f"plugin {implementation.plugin_name!r}, {hook}: {type(error).__name__}: {error}"
+                return ""
+
+            yield implementation.plugin_name, call
+
+
+def _check_version(version: object) -> None:
+    if version in hookspecs.VERSIONS:
+        return
+    known = " and ".join(str(v) for v in sorted(hookspecs.VERSIONS))
+    raise PluginError(
+        f"is written for version {version!r} of the hooks, and this sandbox knows version {known}: install a sandbox "
+        "or a release of the plugin that goes with the other"
+    )
 
 
 def _import_file(path: Path) -> ModuleType:
@@ -211,8 +246,32 @@ def _import_file(path: Path) -> ModuleType:
 
 @lru_cache(maxsize=1)
 def plugins() -> Plugins:
-    """The plugins of this process, discovered at the first call. ``SANDBOX_BLOCK`` names plugins to leave out."""
-    return Plugins(filter(None, os.environ.get("SANDBOX_BLOCK", "").split(",")))
+    """The plugins of this process, discovered at the first call.
+
+    The environment variable ``SANDBOX_BLOCK`` names plugins to leave out, with commas between them.
+    """
+    return Plugins(_blocked())
+
+
+def _blocked() -> list[str]:
+    return [name for name in os.environ.get(BLOCK, "").split(",") if name]
+
+
+def block(names: Iterable[str]) -> None:
+    """Leave plugins out of this process, and of those that it starts; plugins are discovered anew.
+
+    Raises:
+        PluginError: for a name that no plugin has.
+    """
+    added = list(names)
+    known = {entry.name for entry in entry_points(group=GROUP)}
+    for name in added:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise PluginError(f"there is no plugin {name!r} to block; {hint}plugins: {', '.join(sorted(known))}")
+    os.environ[BLOCK] = ",".join(dict.fromkeys([*_blocked(), *added]))
+    plugins.cache_clear()
 
 
 def use(source: str | Path | ModuleType) -> Plugin:

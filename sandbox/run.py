@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sandbox import results, scene
+from sandbox.blame import blaming_plugins
 from sandbox.checkpoints import EVERY, Checkpoints, Keeper
 from sandbox.errors import RunError
 from sandbox.interrupts import Interrupts
@@ -59,10 +60,11 @@ class Experiment:
         Raises:
             SandboxError: for whatever the scene asks that cannot be had; no folder is left behind then.
             StrictError: for the first event, if strict.
+            PluginFault: for what goes wrong in the code of a plugin.
             RunError: for a folder that cannot be written; what was kept of the run stays readable.
             Interrupted: (a KeyboardInterrupt) on SIGINT or SIGTERM, once the state is saved; :func:`resume` goes on.
         """
-        with alone_in_process(self.scene.name), Interrupts() as interrupts:
+        with blaming_plugins(), alone_in_process(self.scene.name), Interrupts() as interrupts:
             self._begin(strict)
             with results.new_folder(self.scene, out) as folder:
                 results.begin(folder, self.scene, strict)
@@ -119,7 +121,8 @@ def load(name: str | Path, changes: Iterable[str] = (), *, seed: int | None = No
     Raises:
         SandboxError: every mistake in the scene, with its key.
     """
-    return Experiment(scene.read(name, changes, seed, sections))
+    with blaming_plugins():
+        return Experiment(scene.read(name, changes, seed, sections))
 
 
 def resume(
@@ -146,7 +149,7 @@ def resume(
     found = results.check_beginning(folder)
     if found is not None and found.stage == "complete":
         return results.read_run(folder)
-    with alone_in_process(folder.name), Interrupts() as interrupts, locked(folder):
+    with blaming_plugins(), alone_in_process(folder.name), Interrupts() as interrupts, locked(folder):
         found = results.check_beginning(folder)  # another process may have gone on with it just before
         if found is not None and found.stage == "complete":
             return results.read_run(folder)

@@ -15,7 +15,7 @@ import pytest
 import sandbox
 from sandbox import hookspecs
 from sandbox import plugins as host
-from sandbox.errors import PluginError
+from sandbox.errors import PluginError, PluginFault
 from sandbox.parts import Graph, SystemPart
 
 HOOKS = {
@@ -114,8 +114,11 @@ BROKEN = {
     "wrong kind": (plugin_of("x", register_graphs=registers("x", Gas)), "must be a subclass of sandbox.parts.Graph"),
     "bad name": (plugin_of("x", register_graphs=registers("a b", Chain)), "a plain word"),
     "misspelt hook": (plugin_of("x", register_sytems=lambda register: None), "did you mean 'register_systems'"),
+    "unknown version": (plugin_of("x"), "is written for version 2 of the hooks, and this sandbox knows version 1"),
     "unknown argument": (plugin_of("x", register_graphs=lambda registry: None), "registry"),
 }
+
+BROKEN["unknown version"][0].SANDBOX_HOOKS = 2  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("kind", BROKEN)
@@ -141,6 +144,17 @@ def test_duplicates_are_refused_with_the_first_one_named(monkeypatch: pytest.Mon
     assert state["later"].state == "failed"
     assert "already registered by plugin 'good'" in state["later"].error
     assert plugins.parts["graph"]["chain"] is Chain
+
+
+def test_two_plugins_of_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = Entry("good", RuntimeError("imported!"))
+    good = Entry("good", plugin_of("good", register_graphs=registers("chain", Chain)))
+    good.dist = SimpleNamespace(name="pkg", version="1.2")
+    monkeypatch.setattr(host, "entry_points", lambda group: [good, other])
+    plugins = host.Plugins()
+    assert [p.state for p in plugins.found] == ["loaded", "failed"]
+    assert plugins.found[1].error == "the name 'good' is taken by plugin 'good' (pkg 1.2)"
+    assert list(plugins.parts["graph"]) == ["chain"]
 
 
 def test_blocked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,3 +274,96 @@ def test_observers_see_a_whole_run(tmp_path: Path, fresh: host.Plugins) -> None:
     sandbox.load("iris_flow", training={"epochs": 2}).run(tmp_path / "out", reporter)
     assert calls == [("started", "iris_flow", True), ("step", 1, True), ("step", 2, True), ("ended", True, 2)]
     assert warnings == ["plugin 'watcher', step_done: RuntimeError: observer fell over"] * 2
+
+
+# Plugins that fail in mid-run.
+
+FAULTY = """
+import sandbox
+from sandbox.parts import Controller, SystemPart
+
+SANDBOX_HOOKS = 1
+
+class Faulty(SystemPart):
+    when: str = "build"
+    def build(self, network, rng):
+        if self.when == "build":
+            raise KeyError("lost")
+        return sandbox.Material(network, sandbox.EdgeLaw("k/2*d**2", ("k",)), {"k": 1.0})
+
+class Stumbling(Controller):
+    def step(self, bench, inputs, targets):
+        bench.clamp(inputs)
+        bench.nudge(targets)  # one argument short
+
+@sandbox.hookimpl
+def register_systems(register):
+    register("faulty", Faulty)
+
+@sandbox.hookimpl
+def register_controllers(register):
+    register("stumbling", Stumbling)
+"""
+
+
+@pytest.mark.usefixtures("fresh")
+def test_a_plugin_that_raises_in_mid_run_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("faulty.py").write_text(FAULTY)
+    change = ["--set", 'system={type="faulty"}', "--plugin", "faulty.py", "--out", "out"]
+    assert command(monkeypatch, "run", "iris_flow", *change) == 3
+    said = capsys.readouterr().err
+    assert "error: system: plugin 'faulty' (faulty.py) failed at faulty.py, line 11, in build: KeyError: 'lost'" in said
+    assert "Traceback" in said
+    change[1] = 'controller={type="stumbling"}'
+    assert command(monkeypatch, "run", "iris_flow", *change) == 3
+    assert "plugin 'faulty' (faulty.py) failed at faulty.py, line 17, in step: TypeError" in capsys.readouterr().err
+    assert not Path("out").exists()
+    with pytest.raises(PluginFault, match="plugin 'faulty'") as caught:
+        sandbox.load("iris_flow", system={"type": "faulty", "when": "build"}).run("out")
+    assert isinstance(caught.value.__cause__, KeyError)
+    with pytest.raises(PluginFault, match="'faulty'"):
+        _ = sandbox.load("iris_flow", system={"type": "faulty"}).setup.system
+
+
+@pytest.mark.usefixtures("fresh")
+def test_no_plugin(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("SANDBOX_BLOCK", "")
+    assert command(monkeypatch, "plugins", "--json", "--no-plugin", "order_zero") == 0
+    states = {row["name"]: row["state"] for row in json.loads(capsys.readouterr().out)}
+    assert {name for name, state in states.items() if state == "blocked"} == {"order_zero"}
+    assert command(monkeypatch, "--no-plugin=flow_network", "show", "iris_flow") == 2
+    said = capsys.readouterr().err
+    assert "there is no system 'flow_network'" in said
+    assert "not in use: flow_network blocked, order_zero blocked" in said
+    assert command(monkeypatch, "list", "--no-plugin", "flow_netwrk") == 2
+    assert "there is no plugin 'flow_netwrk' to block; did you mean 'flow_network'?" in capsys.readouterr().err
+
+
+def test_commands_of_plugins(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from sandbox.cli import app
+
+    def greets(cli: Any) -> None:
+        cli.command("greet")(lambda: print("hello"))
+
+    def shadows(cli: Any) -> None:
+        cli.command("run")(lambda: print("not this"))
+
+    def falls(cli: Any) -> None:
+        cli.command("half")(lambda: print("half"))
+        raise OSError("gone")
+
+    entries = [Entry(f.__name__, plugin_of(f.__name__, register_commands=f)) for f in (greets, shadows, falls)]
+    plugins = found(monkeypatch, *entries)
+    monkeypatch.setattr(host, "plugins", lambda: plugins)
+    monkeypatch.setattr(app, "registered_commands", app.registered_commands[:])
+    assert command(monkeypatch, "greet") == 0
+    out, err = capsys.readouterr()
+    assert out == "hello\n"
+    assert "plugin 'shadows', register_commands: there is a command 'run' already" in err
+    assert "plugin 'falls', register_commands: OSError: gone" in err
+    names = [c.name or c.callback.__name__ for c in app.registered_commands if c.callback]
+    assert "half" not in names
+    assert names.count("run") == 1

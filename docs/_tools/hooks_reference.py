@@ -14,8 +14,9 @@ HEAD = """\
 # Hooks
 
 Every hook that a plugin may implement with `@sandbox.hookimpl`, generated from `sandbox.hookspecs`, version {version}.
-Argument names count; an implementation may name fewer of them, in any order. [Write a system](write_a_system.md) and
-[Write a controller](write_a_controller.md) have whole examples.
+Argument names count; an implementation may name fewer of them, in any order. A module says for which version it is
+written, `{declaration} = {version}`; one for a version that the sandbox does not know is refused by name.
+[Write a system](write_a_system.md) and [Write a controller](write_a_controller.md) have whole examples.
 """
 REGISTER = """\
 ## `register`
@@ -32,7 +33,7 @@ def hooks() -> list[Callable[..., Any]]:
 
 def page() -> str:
     """The text of docs/hooks.md."""
-    parts = [HEAD.format(version=hookspecs.VERSION)]
+    parts = [HEAD.format(version=hookspecs.VERSION, declaration=hookspecs.DECLARATION)]
     for hook in hooks():
         arguments = inspect.signature(hook).parameters
         parts.append(f"## `{hook.__name__}({', '.join(arguments)})`\n")
