@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sandbox.exporting import export as export
     from sandbox.hookspecs import Register as Register
     from sandbox.hookspecs import hookimpl as hookimpl
+    from sandbox.interacting import interact as interact
     from sandbox.physics.boundary import Boundary as Boundary
     from sandbox.physics.dynamics import simulate as simulate
     from sandbox.physics.laws.law import EdgeLaw as EdgeLaw
@@ -49,6 +50,7 @@ _HOMES = {
     "WhiteBox": ("sandbox.bench", "WhiteBox"),
     "export": ("sandbox.exporting", "export"),
     "hookimpl": ("sandbox.hookspecs", "hookimpl"),
+    "interact": ("sandbox.interacting", "interact"),
     "load": ("sandbox.run", "load"),
     "open": ("sandbox.results", "open_run"),
     "resume": ("sandbox.run", "resume"),

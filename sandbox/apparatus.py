@@ -239,6 +239,11 @@ class Apparatus(Shown):
         self._beta = float(beta)
         self._boundary = self._settled = None
 
+    @property
+    def imposed(self) -> tuple[np.ndarray, np.ndarray, float]:
+        """What the first sample has now: inputs, (inputs,), targets, (outputs,), and the strength of nudging."""
+        return self._inputs[0].copy(), self._targets[0].copy(), self._beta
+
     # Relaxations.
 
     @property

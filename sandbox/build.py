@@ -55,6 +55,10 @@ class Setup:
     @cached_property
     def boundary(self) -> Boundary:
         """The scene's clamps and pushes, a batch of one."""
+        return self.loaded(np.ones(len(self.scene.clamp) + len(self.scene.push)))
+
+    def loaded(self, shares: np.ndarray) -> Boundary:
+        """The boundary with every clamp's displacement or value, and then every push's force, times a number each."""
         system = self.system
         boundary = Boundary.free(system.network.n_nodes, system.components)
         rest = system.rest_state()
@@ -66,14 +70,16 @@ class Setup:
                     raise SandboxError(f"components {which}: the state has components 0 to {system.components - 1}")
                 values = rest[nodes][:, which]
                 if clamp.displacement is not None:
-                    values = values + _components(clamp.displacement, len(which), "displacement")
+                    values = values + shares[number] * _components(clamp.displacement, len(which), "displacement")
                 elif clamp.value is not None:
-                    values = np.broadcast_to(_components(clamp.value, len(which), "value"), values.shape)
+                    given = shares[number] * _components(clamp.value, len(which), "value")
+                    values = np.broadcast_to(given, values.shape)
                 boundary = boundary.clamp(nodes, values, which)
         for number, push in enumerate(self.scene.push):
             with _at(f"push[{number}]"):
                 nodes = self.nodes(push.nodes)
-                force = _components(push.force, system.components, "force")
+                share = shares[len(self.scene.clamp) + number]
+                force = share * _components(push.force, system.components, "force")
                 boundary = boundary.push(nodes, np.broadcast_to(force, (len(nodes), system.components)))
         return boundary
 

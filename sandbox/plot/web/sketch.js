@@ -300,6 +300,10 @@ class Sketch {
     }
     this.frames += 1;
     this.canvas.dataset.frames = this.frames;
+    if (this.keyUnit !== this.unit) { // the widths in the key are those of the screen, known once something is drawn
+      this.keyUnit = this.unit;
+      this.drawKey();
+    }
   }
 
   drawKey() {
