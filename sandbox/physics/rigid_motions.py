@@ -49,7 +49,15 @@ def rigid_basis(position: np.ndarray, part: np.ndarray) -> np.ndarray:
     return basis
 
 
-def rigid_motions_left(position: np.ndarray, edges: np.ndarray, directions: np.ndarray, held: np.ndarray) -> Motions:
+def parts_of(edges: np.ndarray, n_nodes: int) -> np.ndarray:
+    """(N,) label of the connected part that each node is in, for edges (E, 2)."""
+    graph = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(n_nodes, n_nodes))
+    return connected_components(graph, directed=False)[1]
+
+
+def rigid_motions_left(
+    position: np.ndarray, edges: np.ndarray, directions: np.ndarray, held: np.ndarray, part: np.ndarray
+) -> Motions:
     """Rigid motions of each connected part that no held component prevents.
 
     For every part the Gram matrix (K, K) of the motions over what resists them - held components, and bonds, which
@@ -60,10 +68,11 @@ def rigid_motions_left(position: np.ndarray, edges: np.ndarray, directions: np.n
         edges: (E, 2), those that connect.
         directions: (E, D) unit vectors of the bonds.
         held: (N, D) mask of components that are held.
+        part: (N,) label of the part of each node.
     """
-    n_nodes, dim = position.shape
-    graph = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(n_nodes, n_nodes))
-    n_parts, part = connected_components(graph, directed=False)
+    dim, n_parts = position.shape[1], int(part.max(initial=-1)) + 1
+    if n_parts == 1 and _firm(position, held):
+        return Motions(0, 0, "")
     basis = rigid_basis(position, part)
     stretch = np.einsum("kec,ec->ke", basis[:, edges[:, 1]] - basis[:, edges[:, 0]], directions)
     stretch[np.abs(stretch) < 1e-9] = 0.0
@@ -78,6 +87,24 @@ def rigid_motions_left(position: np.ndarray, edges: np.ndarray, directions: np.n
     shifts = _rank(everywhere[:, :dim, :dim], everywhere) - _rank(resisted[:, :dim, :dim], everywhere)
     message = _message(dim, int(left[worst]), resisted[worst], nodes, held, n_parts)
     return Motions(int(left.sum()), int(shifts.sum()), message)
+
+
+def _firm(position: np.ndarray, held: np.ndarray) -> bool:
+    """Whether the held components of a single part resist all rigid motions by themselves."""
+    some = np.flatnonzero(held.any(axis=1))
+    if len(some) == 0:
+        return False
+    away = position - position.mean(axis=0)
+    radius = float(np.sqrt((away**2).sum(axis=1).max())) or 1.0
+    i, j = np.triu_indices(position.shape[1], 1)
+    axes, turn = np.eye(position.shape[1]), np.arange(len(i))
+    turns = np.zeros((len(i), len(some), position.shape[1]))
+    turns[turn, :, j] = away[some][:, i].T / radius
+    turns[turn, :, i] = -away[some][:, j].T / radius
+    shifts = np.broadcast_to(axes[:, None, :], (len(axes), len(some), len(axes)))
+    motions = (np.concatenate([shifts, turns]) * held[some]).reshape(len(axes) + len(i), -1)
+    # No motion of the whole is longer than sqrt(N) on this scale: at least as strict as the ranks below.
+    return bool((np.linalg.eigvalsh(motions @ motions.T) > RANK * len(motions) * len(position)).all())
 
 
 def _gram(vectors: np.ndarray, part: np.ndarray, n_parts: int) -> np.ndarray:

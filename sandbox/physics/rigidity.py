@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import coo_array, csc_array, csr_array
-from scipy.sparse.csgraph import connected_components
+from scipy.sparse import csc_array, csr_array
 
 from sandbox.errors import NetworkError
 from sandbox.physics.assembly import widest_front
-from sandbox.physics.rigid_motions import Motions, rigid_motions_left
+from sandbox.physics.rigid_motions import Motions, parts_of, rigid_motions_left
 from sandbox.physics.zero_modes import compatibility_matrix, zero_modes
 
 if TYPE_CHECKING:
@@ -86,10 +85,14 @@ class _Verdict:
         self._floppy: str | None = None
         self._floppy_known = False
         self._motions: Motions | None = None
-        self._loose = _loose_parts(problem, holds)
+        ends = problem.ends if holds.alive.all() else problem.ends[holds.alive]
+        part = parts_of(ends, len(holds.held))
+        self._loose = _loose_parts(problem, holds, part)
         if self._loose is None and problem.material.components > 1:
             directions, position = _geometry(problem)
-            self._motions = rigid_motions_left(position, problem.ends[holds.alive], directions[holds.alive], holds.held)
+            if not holds.alive.all():
+                directions = directions[holds.alive]
+            self._motions = rigid_motions_left(position, ends, directions, holds.held, part)
 
     def judge(self, problem: Problem) -> None:
         if self._loose is not None:
@@ -141,12 +144,9 @@ def _holds(problem: Problem) -> _Holds:
     return _Holds(np.concatenate([slope | curvature, pairs]), np.concatenate([curvature, pairs]), held)
 
 
-def _loose_parts(problem: Problem, holds: _Holds) -> str | None:
-    """Connected parts in which nothing is held."""
+def _loose_parts(problem: Problem, holds: _Holds, label: np.ndarray) -> str | None:
+    """Connected parts, labelled (N,), in which nothing is held."""
     n_nodes, dim = holds.held.shape
-    ends = problem.ends[holds.alive]
-    graph = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(n_nodes, n_nodes))
-    label = connected_components(graph, directed=False)[1]
     anchored = np.zeros(label.max() + 1, dtype=bool)
     anchored[label[holds.held.any(axis=1)]] = True
     loose = ~anchored[label]
@@ -241,6 +241,8 @@ def _pushed(problem: Problem) -> bool:
     if material.node_law is not None:
         force = force - material.node_law.on_numpy(problem.start, *material.node_parameters.values())[1]
     push = np.abs(np.where(boundary.clamped, 0.0, force)).max(axis=(1, 2))
+    if not push.any():
+        return False
     return bool((push > AT_PLAY * _edge_terms(problem)[1]).any())
 
 

@@ -16,7 +16,8 @@ from sandbox.physics.laws import CONDUCTANCE, DIODE, ONSITE, POWER_LAW, SPRING, 
 from sandbox.physics.material import Material
 from sandbox.physics.network import Network
 from sandbox.physics.relaxation import multigrid, newton
-from sandbox.physics.relaxation.hierarchy import Hierarchy, Solver
+from sandbox.physics.relaxation.cycle_solver import Solver
+from sandbox.physics.relaxation.hierarchy import Hierarchy
 from sandbox.physics.relaxation.multigrid import RowLandscape
 from sandbox.physics.relaxation.problem import Problem, pose
 

@@ -1,4 +1,4 @@
-"""The next coarser level of a matrix of D x D blocks: aggregates, interpolation, Galerkin product.
+"""Towards the next coarser level of a matrix of D x D blocks: aggregates and interpolation.
 
 Smoothed aggregation: Vanek, Mandel, Brezina, Computing 56 (1996) 179. The near null space of an elastic network is the
 rigid motions. On a coarser level an unknown is such a motion of an aggregate, about its centre, so that interpolation
@@ -20,7 +20,7 @@ from typing import NamedTuple
 import taichi as ti
 
 from sandbox.physics import runtime
-from sandbox.physics.relaxation.rows_kernel import deal
+from sandbox.physics.launch import Direct
 
 FLAT = 1e-13
 """Of the diagonal entry: what elimination leaves of it below this is zero, and its component is left alone."""
@@ -36,10 +36,6 @@ class Kernels(NamedTuple):
     stiffest_mode: Callable[..., float]
     aggregate: Callable[..., int]
     interpolate: Callable[..., int]
-    multiply: Callable[..., int]
-    place: Callable[..., None]
-    reorder: Callable[..., None]
-    slice_weights: Callable[..., int]
 
 
 LANES = {1: 8, 2: 4, 3: 2}
@@ -57,9 +53,9 @@ def aggregation_kernels(size: int, motions: int, dim: int) -> Kernels:
     ``size`` is ``dim`` on the finest level and ``motions`` on the others.
     """
     runtime.start()
-    block, wide, coarse = size * size, size * motions, motions * motions
+    block, wide = size * size, size * motions
     spins = motions > dim
-    lanes, coarse_lanes = lanes_of(size), lanes_of(motions)
+    lanes = lanes_of(size)
 
     @ti.func
     def motion(c: ti.template(), k: ti.template(), away: ti.template(), i: ti.i32, level: ti.template()):
@@ -289,188 +285,4 @@ def aggregation_kernels(size: int, motions: int, dim: int) -> Kernels:
             first[n] = count
         return count
 
-    @ti.kernel
-    def multiply(
-        n: ti.i32,
-        start: _ints,
-        column: _ints,
-        values: _vector,
-        first: _ints,
-        to: _ints,
-        weight: _vector,
-        n_coarse: ti.i32,
-        members: _ints,  # (n_coarse + 1 + 2*blocks,) scratch
-        seen: _ints,  # (n_coarse,) scratch
-        coarse_start: _ints,  # (n_coarse + 1,) out
-        coarse_column: _ints,  # (capacity,) out
-        coarse_values: _vector,  # (capacity*motions^2,) out
-        coarse_diagonal: _vector,  # (n_coarse*motions^2,) out
-    ) -> ti.i32:
-        """P^T A P, for which ``coarse_column`` may be too short; number of entries, or minus one then."""
-        count = 0
-        ti.loop_config(serialize=True)
-        for _ in range(1):
-            diagonal = column.shape[0] * block
-            blocks = first[n]
-            rows = n_coarse + 1
-            for q in range(n_coarse + 1):
-                members[q] = 0
-            for q in range(blocks):
-                members[to[q] + 1] += 1
-            for q in range(n_coarse):
-                members[q + 1] += members[q]
-                seen[q] = members[q]
-            for i in range(n):
-                for q in range(first[i], first[i + 1]):
-                    at = seen[to[q]]
-                    members[rows + at] = i
-                    members[rows + blocks + at] = q
-                    seen[to[q]] = at + 1
-            for big in range(n_coarse):
-                seen[big] = -1
-            for big in range(n_coarse):
-                begin = count
-                coarse_start[big] = begin
-                for q in range(coarse):
-                    coarse_diagonal[big * coarse + q] = 0.0
-                if count >= 0:
-                    for m in range(members[big], members[big + 1]):
-                        i = members[rows + m]
-                        w = members[rows + blocks + m] * wide
-                        for near in range(-1, (start[i // lanes + 1] - start[i // lanes]) // lanes):
-                            j = i
-                            source = diagonal + i * block
-                            e = start[i // lanes] + near * lanes + i % lanes
-                            if near >= 0:
-                                j = column[e]
-                                source = e * block
-                            if j < n and count >= 0:
-                                half = ti.Vector.zero(ti.f64, wide)  # (motions, size)
-                                for k in ti.static(range(motions)):
-                                    for d in ti.static(range(size)):
-                                        for c in ti.static(range(size)):
-                                            half[k * size + d] += (
-                                                weight[w + c * motions + k] * values[source + c * size + d]
-                                            )
-                                for q in range(first[j], first[j + 1]):
-                                    other = to[q]
-                                    if other == big:
-                                        for k in ti.static(range(motions)):
-                                            for g in ti.static(range(motions)):
-                                                total = 0.0
-                                                for d in ti.static(range(size)):
-                                                    total += half[k * size + d] * weight[q * wide + d * motions + g]
-                                                coarse_diagonal[big * coarse + k * motions + g] += total
-                                    else:
-                                        at = seen[other]
-                                        if at < begin:
-                                            at = count
-                                            count += 1
-                                            if count > coarse_column.shape[0]:
-                                                count = -1
-                                                break
-                                            seen[other] = at
-                                            coarse_column[at] = other
-                                            for z in range(coarse):
-                                                coarse_values[at * coarse + z] = 0.0
-                                        for k in ti.static(range(motions)):
-                                            for g in ti.static(range(motions)):
-                                                total = 0.0
-                                                for d in ti.static(range(size)):
-                                                    total += half[k * size + d] * weight[q * wide + d * motions + g]
-                                                coarse_values[at * coarse + k * motions + g] += total
-            coarse_start[n_coarse] = count
-        return count
-
-    @ti.kernel
-    def place(
-        n: ti.i32,
-        start: _ints,
-        column: _ints,
-        colour: _ints,  # (n,) scratch
-        place: _ints,  # (n + BINS,) row of each aggregate, out
-        slices: _ints,  # (slices + 1,) out
-        middle: _ints,  # (slices,) out
-        counts: _ints,  # (2,) slices and entries, out
-    ):
-        """Deal the aggregates, with neighbours in compressed rows, into slices."""
-        ti.loop_config(serialize=True)
-        for _ in range(1):
-            made, entries = deal(n, coarse_lanes, start, column, colour, place, slices, middle)
-            counts[0] = made
-            counts[1] = entries
-
-    @ti.kernel
-    def reorder(
-        n: ti.i32,
-        start: _ints,
-        column: _ints,
-        values: _vector,
-        diagonal: _vector,
-        place: _ints,
-        slices: _ints,
-        middle: _ints,
-        new_column: _ints,  # (entries,) out
-        new_values: _vector,  # zeros at first, out
-        to: _ints,  # aggregates that interpolation refers to, renumbered
-    ):
-        """The coarse matrix (blocks of ``motions``) in slices."""
-        ti.loop_config(serialize=True)
-        for _ in range(1):
-            entries = new_column.shape[0]
-            for r in range(middle.shape[0] * coarse_lanes):
-                s = r // coarse_lanes
-                for k in range((slices[s + 1] - slices[s]) // coarse_lanes):
-                    new_column[slices[s] + k * coarse_lanes + r % coarse_lanes] = r
-            for i in range(n):
-                r = place[i]
-                before = slices[r // coarse_lanes] + r % coarse_lanes
-                after = middle[r // coarse_lanes] + r % coarse_lanes
-                for e in range(start[i], start[i + 1]):
-                    q = place[column[e]]
-                    at = after
-                    if q < r:
-                        at = before
-                        before += coarse_lanes
-                    else:
-                        after += coarse_lanes
-                    new_column[at] = q
-                    for z in range(coarse):
-                        new_values[at * coarse + z] = values[e * coarse + z]
-                for z in range(coarse):
-                    new_values[(entries + r) * coarse + z] = diagonal[i * coarse + z]
-            for q in range(to.shape[0]):
-                to[q] = place[to[q]]
-
-    @ti.kernel
-    def slice_weights(
-        task: ti.i32,  # 0: count, 1: fill
-        n: ti.i32,
-        first: _ints,
-        to: _ints,
-        weight: _vector,
-        slices: _ints,  # (slices + 1,) out of the first task
-        new_to: _ints,  # zeros at first, out of the second
-        new_weight: _vector,  # the same
-    ) -> ti.i32:
-        """Interpolation in slices; number of its blocks, with padding."""
-        total = 0
-        ti.loop_config(serialize=True)
-        for s in range(n // lanes):
-            most = 0
-            for lane in range(lanes):
-                i = s * lanes + lane
-                most = ti.max(most, first[i + 1] - first[i])
-                if task == 1:
-                    for q in range(first[i], first[i + 1]):
-                        at = slices[s] + (q - first[i]) * lanes + lane
-                        new_to[at] = to[q]
-                        for z in range(wide):
-                            new_weight[at * wide + z] = weight[q * wide + z]
-            if task == 0:
-                slices[s] = total
-                total += most * lanes
-                slices[s + 1] = total
-        return total
-
-    return Kernels(invert, stiffest_mode, aggregate, interpolate, multiply, place, reorder, slice_weights)
+    return Kernels(*map(Direct, (invert, stiffest_mode, aggregate, interpolate)))

@@ -16,6 +16,7 @@ from functools import lru_cache
 import taichi as ti
 
 from sandbox.physics import runtime
+from sandbox.physics.launch import Direct
 from sandbox.physics.relaxation.aggregation_kernel import lanes_of
 
 # Columns of the table of coarser levels: number of slices (on the coarsest: of live components, listed at TO), length
@@ -326,4 +327,4 @@ def solve_kernel(size: int, motions: int) -> Callable[..., None]:
             report[SOLVED] = float(solved)
             report[OVERLAP] = overlap
 
-    return solve
+    return Direct(solve)

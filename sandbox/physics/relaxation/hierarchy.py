@@ -1,4 +1,4 @@
-"""A multigrid hierarchy for one matrix of rows of blocks, and solves with it."""
+"""A multigrid hierarchy for one matrix of rows of blocks."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sandbox.physics import runtime
-
 if TYPE_CHECKING:
     from sandbox.physics.relaxation.aggregation_kernel import Kernels
+    from sandbox.physics.relaxation.galerkin_kernel import GalerkinKernels
 
 COARSEST = 24
 """Rows up to which a level is solved by the inverse of its matrix."""
@@ -28,7 +27,8 @@ POWER_STEPS = 8
 UNDERRATED = 1.1  # what the power iteration may have missed of the largest eigenvalue
 SLOW = 0.8  # a level that keeps more than this fraction of the rows above is not worth having
 DENSE = 0.7  # a level that has more than this fraction of the entries above, as of a random graph, is not either
-GUESS = 100  # entries per coarse row, to begin with; memory that is not touched costs nothing
+PRODUCTS = 3  # blocks of A P per entry of A, to begin with
+GUESS = 50  # entries per coarse row, to begin with; memory that is not touched costs nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,6 +199,7 @@ def _coarsen(
 ) -> tuple[Level, Matrix, Frame, float] | None:
     """The interpolation to the next level, its matrix and frame, and the unit of its rotations (a length)."""
     from sandbox.physics.relaxation.aggregation_kernel import lanes_of
+    from sandbox.physics.relaxation.galerkin_kernel import galerkin_kernels
     from sandbox.physics.relaxation.rows_kernel import BINS, most_slices
 
     n, size, motions, dim = matrix.n, matrix.size, frame.motions, frame.dim
@@ -221,41 +222,69 @@ def _coarsen(
     weight = np.empty(most * size * motions)
     blocks = kernels.interpolate(n, *pattern, inverse, home, away.ravel(), level, damping, first, to, weight)
     to, weight = to[:blocks].copy(), weight[: blocks * size * motions].copy()
-    start = np.empty(n_coarse + 1, dtype=np.int32)
-    members = np.empty(n_coarse + 1 + 2 * blocks, dtype=np.int32)
+    galerkin = galerkin_kernels(size, motions)
+    start, column, origin, values, diagonal = _galerkin(galerkin, matrix, first, to, weight, n_coarse, motions)
     seen = np.empty(n_coarse, dtype=np.int32)
-    diagonal = np.empty(n_coarse * motions**2)
-    capacity = min(GUESS, n_coarse) * n_coarse
-    while True:
-        column, values = np.empty(capacity, dtype=np.int32), np.empty(capacity * motions**2)
-        entries = kernels.multiply(
-            n, *pattern, first, to, weight, n_coarse, members, seen, start, column, values, diagonal
-        )
-        if entries >= 0:
-            break
-        capacity *= 2
     lanes = lanes_of(motions)
     slices = most_slices(n_coarse)
     place, counts = np.empty(n_coarse + BINS, dtype=np.int32), np.empty(2, dtype=np.int32)
     starts, middle = np.empty(slices + 1, dtype=np.int32), np.empty(slices, dtype=np.int32)
-    kernels.place(n_coarse, start, column, seen, place, starts, middle, counts)
+    galerkin.place(n_coarse, start, column, seen, place, starts, middle, counts)
     slices, entries = counts.tolist()
     starts, middle = starts[: slices + 1].copy(), middle[:slices].copy()
     new_column, new_values = np.empty(entries, dtype=np.int32), np.zeros((entries + slices * lanes) * motions**2)
-    kernels.reorder(n_coarse, start, column, values, diagonal, place, starts, middle, new_column, new_values, to)
+    galerkin.reorder(
+        n_coarse, start, column, origin, values, diagonal, place, starts, middle, new_column, new_values, to
+    )
     row = place[:n_coarse].copy()
     position = np.zeros((slices * lanes, dim))
     position[row] = centre
     return (
-        Level(matrix, inverse, *_sliced(kernels, n, size, motions, first, to, weight)),
+        Level(matrix, inverse, *_sliced(galerkin, n, size, motions, first, to, weight)),
         Matrix(starts, middle, new_column, new_values, motions),
         Frame(position, frame.cell, row, frame.spins),
         next_unit,
     )
 
 
+def _galerkin(
+    kernels: GalerkinKernels,
+    matrix: Matrix,
+    first: np.ndarray,
+    to: np.ndarray,
+    weight: np.ndarray,
+    n_coarse: int,
+    motions: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """P^T A P: compressed rows without the diagonal, where each entry is in the upper half, that half, the diagonal."""
+    n, blocks = matrix.n, len(to)
+    pattern = matrix.start, matrix.column, matrix.values
+    capacity = PRODUCTS * (len(matrix.column) + n)
+    product_first = np.empty(n + 1, dtype=np.int32)
+    while True:
+        product_to, product = np.empty(capacity, dtype=np.int32), np.empty(capacity * matrix.size * motions)
+        if kernels.multiply(n, *pattern, first, to, weight, product_first, product_to, product) >= 0:
+            break
+        capacity *= 2
+    members = np.empty(n_coarse + 1 + 2 * blocks, dtype=np.int32)
+    seen, upper_start = np.empty(n_coarse, dtype=np.int32), np.empty(n_coarse + 1, dtype=np.int32)
+    diagonal = np.empty(n_coarse * motions**2)
+    made = first, to, weight, product_first, product_to, product
+    capacity = min(GUESS, n_coarse) * n_coarse
+    while True:
+        upper, values = np.empty(capacity, dtype=np.int32), np.empty(capacity * motions**2)
+        entries = kernels.project(n, *made, n_coarse, members, seen, upper_start, upper, values, diagonal)
+        if entries >= 0:
+            break
+        capacity *= 2
+    start, column = np.empty(n_coarse + 1, dtype=np.int32), np.empty(2 * entries, dtype=np.int32)
+    origin = np.empty(2 * entries, dtype=np.int32)
+    kernels.mirror(n_coarse, upper_start, upper, seen, start, column, origin)
+    return start, column, origin, values, diagonal
+
+
 def _sliced(
-    kernels: Kernels, n: int, size: int, motions: int, first: np.ndarray, to: np.ndarray, weight: np.ndarray
+    kernels: GalerkinKernels, n: int, size: int, motions: int, first: np.ndarray, to: np.ndarray, weight: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Interpolation in slices: starts, rows, weights."""
     from sandbox.physics.relaxation.aggregation_kernel import lanes_of
@@ -299,96 +328,3 @@ def _inverse(matrix: Matrix, blocks: np.ndarray) -> tuple[np.ndarray, np.ndarray
     kept = eigenvalues > 1e-12 * eigenvalues[-1:].max(initial=0.0)
     inverse = (vectors[:, kept] / eigenvalues[kept]) @ vectors[:, kept].T
     return live, inverse * scale * scale[:, None]
-
-
-class Solver:
-    """Conjugate gradients with the cycle of a hierarchy, kept going from call to call.
-
-    Args:
-        matrix: of the system.
-        clamped: how many columns past the last row there are.
-    """
-
-    def __init__(self, matrix: Matrix, hierarchy: Hierarchy, clamped: int) -> None:
-        from sandbox.physics.relaxation import cycle_kernel as ck
-
-        runtime.start()
-        self._matrix, self._hierarchy = matrix, hierarchy
-        self._kernel = ck.solve_kernel(matrix.size, hierarchy.frame.motions)
-        self._work = np.zeros((ck.WORK_ROWS, (matrix.n + clamped) * matrix.size))
-        self._z = np.zeros(self._work.shape[1], dtype=np.float32)
-        self._control, self._report = np.zeros(ck.CONTROLS), np.zeros(ck.REPORT)
-        self.products = 0
-
-    def anew(self, hierarchy: Hierarchy) -> None:
-        """Go on from the iterate with another hierarchy."""
-        self._hierarchy = hierarchy
-        self._control[3] = 0.0
-
-    def begin(self, right: np.ndarray) -> None:
-        """Take a right-hand side (n*D,) and start from zero."""
-        from sandbox.physics.relaxation import cycle_kernel as ck
-
-        self._work[ck.SOLUTION] = 0.0
-        self._work[ck.RESIDUAL, : len(right)] = right
-        self._control[ck.RESUME] = 0.0
-        self._report[:] = 0.0
-        self._report[ck.LOWEST] = np.inf
-        self.products = 0
-
-    def go(self, goal: float, below: float, max_products: int) -> None:
-        """Iterate until no component of the residual is above ``goal``, or a curvature is below ``-below``."""
-        from sandbox.physics.relaxation import cycle_kernel as ck
-
-        m, h = self._matrix, self._hierarchy
-        self._control[: ck.RESUME] = goal, below, max_products
-        self._kernel(
-            m.start,
-            m.middle,
-            m.column,
-            m.values,
-            h.values,
-            h.inverse,
-            h.first,
-            h.to,
-            h.weight,
-            h.levels,
-            h.ints,
-            h.pool,
-            self._z,
-            self._work,
-            self._control,
-            self._report,
-        )
-        self.products += int(self._report[ck.PRODUCTS])
-        self._control[ck.RESUME] = 1.0
-
-    @property
-    def x(self) -> np.ndarray:
-        """(n*D,) the iterate."""
-        return self._work[0, : self._matrix.n * self._matrix.size]
-
-    @property
-    def preconditioned(self) -> np.ndarray:
-        """(n*D,) what the last cycle made of the residual before it."""
-        scale = float(self._report[1]) / self._hierarchy.unit
-        return scale * self._z[: self._matrix.n * self._matrix.size]
-
-    @property
-    def direction(self) -> np.ndarray:
-        """(n*D,) the last search direction."""
-        return self._work[2, : self._matrix.n * self._matrix.size]
-
-    @property
-    def lowest(self) -> float:
-        """Lowest Rayleigh quotient of a search direction."""
-        return float(self._report[2])
-
-    @property
-    def negative(self) -> bool:
-        """Whether negative curvature was met, along ``direction``."""
-        return bool(self._report[3])
-
-    @property
-    def solved(self) -> bool:
-        return bool(self._report[4])

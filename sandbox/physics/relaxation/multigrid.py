@@ -13,8 +13,9 @@ from sandbox.physics.equilibrium import Equilibrium, Status
 from sandbox.physics.landscape import Point
 from sandbox.physics.relaxation import newton
 from sandbox.physics.relaxation.criteria import FORCE_NOISE, PIVOT_FLOOR
+from sandbox.physics.relaxation.cycle_solver import Solver
 from sandbox.physics.relaxation.directions import Directions
-from sandbox.physics.relaxation.hierarchy import Hierarchy, Matrix, Solver
+from sandbox.physics.relaxation.hierarchy import Hierarchy, Matrix
 from sandbox.physics.relaxation.iterative import FORCING
 from sandbox.physics.relaxation.newton import Descent
 from sandbox.physics.relaxation.problem import Problem

@@ -88,6 +88,7 @@ def rows_of(problem: Problem) -> Rows:
 
 def _arrange(problem: Problem) -> Rows:
     runtime.start()
+    from sandbox.physics.launch import direct
     from sandbox.physics.relaxation import rows_kernel as rk
     from sandbox.physics.relaxation.aggregation_kernel import lanes_of
 
@@ -114,12 +115,12 @@ def _arrange(problem: Problem) -> Rows:
     colour, place = np.empty(n + 1, dtype=np.int32), np.empty(n + rk.BINS, dtype=np.int32)
     start, middle = np.empty(slices + 1, dtype=np.int32), np.empty(slices, dtype=np.int32)
     counts = np.empty(2, dtype=np.int32)
-    rk.arrange(n, lanes, ends, rank, first, near, colour, place, start, middle, counts)
+    direct(rk.arrange)(n, lanes, ends, rank, first, near, colour, place, start, middle, counts)
     slices, padded = counts.tolist()
     start, middle = start[: slices + 1].copy(), middle[:slices].copy()
     column, slots = np.empty(max(padded, 1), dtype=np.int32), np.full(ends.shape, -1, dtype=np.int32)
     if len(ends):
-        rk.fill(n, lanes, first, near, place, start, middle, column, slots)
+        direct(rk.fill)(n, lanes, first, near, place, start, middle, column, slots)
     n_rows = slices * lanes
     node = np.full(n_rows + len(held), -1, dtype=np.int32)
     node[place[:n]] = moving

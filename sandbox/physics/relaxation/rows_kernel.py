@@ -17,7 +17,7 @@ No ``from __future__ import annotations`` here: Taichi reads the annotations of 
 
 import taichi as ti
 
-WINDOW = 8192
+WINDOW = 2048
 """Rows sorted together."""
 
 COLOURS = 31  # bits of a mask; rows of the last one may be neighbours, and have slices of their own

@@ -19,6 +19,7 @@ import taichi as ti
 from sandbox.physics import runtime
 from sandbox.physics.edge_kernel import LOCAL_STEPS
 from sandbox.physics.knobs import Coupling
+from sandbox.physics.launch import Direct
 from sandbox.physics.laws.generate import in_kernel
 from sandbox.physics.laws.law import EdgeLaw, NodeLaw
 from sandbox.physics.relaxation.criteria import REST_SCALE
@@ -369,4 +370,4 @@ def landscape_kernels(
             most = ti.max(most, moved / ti.max(squared, 0.01 * longest * longest))
         return ti.sqrt(most)
 
-    return Kernels(rows, edges, turn)
+    return Kernels(Direct(rows), Direct(edges), Direct(turn))
