@@ -41,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=1, help="of everything that has threads; the process is pinned")
     parser.add_argument("--repeats", type=int, default=5, help="rounds")
     parser.add_argument("--max-seconds", type=float, default=60.0, help="a peer that takes longer to warm up is out")
+    parser.add_argument("--behind", type=float, default=12.0, help="a peer this many times slower may give up")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, two rounds")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where the pages go")
     options = parser.parse_args(arguments)
@@ -71,8 +72,11 @@ def run(name: str, options: argparse.Namespace, command: str) -> int:
         case = workload.case(size, options.quick)
         # Who took too long takes longer still at a larger size.
         contestants = [c for c in workload.contestants if c.name not in late]
-        outcome = measure(contestants, case, 2 if options.quick else options.repeats, options.max_seconds)
+        outcome = measure(
+            contestants, case, 2 if options.quick else options.repeats, options.max_seconds, options.behind
+        )
         late |= {who for who, why in outcome.skipped if why.startswith("took")}
+        late |= {cell.name for cell in outcome.cells if cell.gave_up}
         outcomes.append(outcome)
     page = write(workload, outcomes, command, options.threads, options.results)
     print(page.read_text(encoding="utf-8") if not options.quick else f"wrote {page.name}")

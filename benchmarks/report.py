@@ -45,11 +45,14 @@ def write(workload: Workload, outcomes: Sequence[Outcome], command: str, threads
 def table(workload: Workload, outcome: Outcome, cells: Sequence[Cell], phase: str) -> list[str]:
     """A row per contestant, fastest first."""
     unit, scale = workload.unit
-    others = [cell.median for cell in cells if not cell.ours]
+    others = [cell.median for cell in cells if not cell.ours and not cell.gave_up]
     best = min(others, default=np.nan)
     floor = outcome.case.floors.get(phase)
     heads = [unit, "spread", "process time", "peer/this", workload.error]
+    rounds = max(len(cell.seconds) for cell in cells)
+    several = any(len(cell.seconds) < rounds for cell in cells)
     heads += ["this/floor"] if floor else []
+    heads += ["rounds"] if several else []
     lines = ["| | " + " | ".join(heads) + " |", "| --- |" + " ---: |" * len(heads)]
     for cell in sorted(cells, key=lambda cell: cell.median):
         differs = " **differs**" if not agrees(workload, cell) else ""
@@ -61,9 +64,11 @@ def table(workload: Workload, outcome: Outcome, cells: Sequence[Cell], phase: st
             f"{cell.error:.0e}{differs}",
         ]
         row += [f"{cell.median / floor:.2f}"] if floor else []
+        row += [str(len(cell.seconds))] if several else []
+        if cell.gave_up:
+            row = [f"gave up after {_number(cell.median * scale)}", *([""] * (len(row) - 1))]
         name = f"**{cell.name}**" if cell.ours else cell.name
         lines.append(f"| {name} | " + " | ".join(row) + " |")
-    rounds = len(cells[0].seconds)
     lines += [
         "",
         f"Medians of {rounds} rounds; spread: half the distance of the quartiles. peer/this: time of the best",
@@ -75,7 +80,7 @@ def table(workload: Workload, outcome: Outcome, cells: Sequence[Cell], phase: st
 
 def agrees(workload: Workload, cell: Cell) -> bool:
     """Whether a contestant reached the answer of the reference."""
-    return bool(cell.error <= workload.agreement)
+    return cell.gave_up or bool(cell.error <= workload.agreement)
 
 
 def draw(workload: Workload, outcomes: Sequence[Outcome]) -> Picture:
@@ -88,7 +93,7 @@ def draw(workload: Workload, outcomes: Sequence[Outcome]) -> Picture:
         axes = figure.subplots(1, len(phases), squeeze=False)[0]
         for axis, phase in zip(axes, phases, strict=True):
             for number, name in enumerate(names):
-                cells = [c for o in outcomes for c in o.cells if c.name == name and c.phase == phase]
+                cells = [c for o in outcomes for c in o.cells if c.name == name and c.phase == phase and not c.gave_up]
                 axis.loglog(
                     [cell.size for cell in cells],
                     [cell.median * scale for cell in cells],

@@ -14,6 +14,30 @@ import numpy as np
 LEAST_SECONDS = 0.02
 """Runs shorter than this are repeated within a round until they take as long."""
 
+LONG_SECONDS = 15.0
+"""Rounds of a phase end when they have taken this long together."""
+
+
+@dataclass(eq=False)
+class Deadline:
+    """When a peer that is far behind this project may give up.
+
+    Attributes:
+        seconds: for a run; without end until this project's time is known.
+    """
+
+    seconds: float = np.inf
+
+    def clock(self) -> Callable[[], None]:
+        """Starts a run; what it returns is to be called now and then, and raises TimeoutError when time is up."""
+        end = time.perf_counter() + self.seconds
+
+        def check() -> None:
+            if time.perf_counter() > end:
+                raise TimeoutError
+
+        return check
+
 
 @dataclass(frozen=True, eq=False)
 class Case:
@@ -27,6 +51,7 @@ class Case:
         error: how wrong the answer of a phase is; by default its difference from the reference.
         references: answers to compare with, by phase; that of the first contestant where there is none.
         notes: sentences for the page.
+        deadline: for runs of peers.
     """
 
     size: int
@@ -36,6 +61,7 @@ class Case:
     error: Callable[[str, np.ndarray], float] | None = None
     references: Mapping[str, np.ndarray] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    deadline: Deadline = field(default_factory=Deadline)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +106,7 @@ class Cell:
     Attributes:
         seconds, cpu: wall time and process time of every round.
         error: of its answer; see :class:`Case`.
+        gave_up: whether ``seconds`` is only how long it tried.
     """
 
     size: int
@@ -89,6 +116,7 @@ class Cell:
     seconds: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
     error: float = np.nan
+    gave_up: bool = False
 
     @property
     def median(self) -> float:
@@ -115,15 +143,18 @@ def module(name: str) -> Any:
     return importlib.import_module(name)
 
 
-def measure(contestants: Sequence[Contestant], case: Case, repeats: int, max_seconds: float) -> Outcome:
+def measure(
+    contestants: Sequence[Contestant], case: Case, repeats: int, max_seconds: float, behind: float = np.inf
+) -> Outcome:
     """Time every contestant that is installed on a case.
 
     A first run of each phase warms up and gives the answer; the first contestant's is the reference where the case
-    has none. A contestant
-    whose warm-up takes longer than ``max_seconds`` is left out.
+    has none. A peer whose warm-up takes longer than ``max_seconds`` is left out. One that needs more than ``behind``
+    times as long as this project for its first phase may give up. Slow phases have fewer rounds; see ``LONG_SECONDS``.
     """
     skipped: list[tuple[str, str]] = []
-    running: list[tuple[Cell, Phase, int]] = []
+    running: list[tuple[Cell, Phase, int, int]] = []
+    late: list[Cell] = []
     answers = dict(case.references)
     for contestant in contestants:
         if case.size > contestant.largest:
@@ -132,26 +163,36 @@ def measure(contestants: Sequence[Contestant], case: Case, repeats: int, max_sec
         began = time.perf_counter()
         try:
             phases = contestant.prepare(case)
-            warm = [(name, phase, *_warm_up(phase)) for name, phase in phases.items()]
+            warm = [(name, phase, *_warm_up(phase, contestant.ours)) for name, phase in phases.items()]
         except ImportError as error:
             skipped.append((contestant.name, f"not installed ({error.name or error})"))
             continue
+        except TimeoutError:
+            limit = case.deadline.seconds / case.work
+            late.append(Cell(case.size, "cold", contestant.name, False, [limit], [limit], gave_up=True))
+            continue
         took = time.perf_counter() - began
-        if took > max_seconds:
+        if contestant.ours and not np.isfinite(case.deadline.seconds):
+            case.deadline.seconds = behind * warm[0][-1]
+        if took > max_seconds and not contestant.ours:
             skipped.append((contestant.name, f"took {took:.0f} s to warm up, more than {max_seconds:.0f} s"))
             continue
-        for name, phase, answer, number in warm:
+        for name, phase, answer, seconds in warm:
+            number = 1 if phase.single else max(1, round(LEAST_SECONDS / max(seconds, 1e-7)))
             cell = Cell(case.size, name, contestant.name, contestant.ours)
             if case.error is None:
                 cell.error = difference(answer, answers.setdefault(name, answer))
             else:
                 cell.error = case.error(name, answer)
-            running.append((cell, phase, number))
+            rounds = repeats if contestant.ours else int(np.clip(LONG_SECONDS / seconds, 1, repeats))
+            running.append((cell, phase, number, rounds))
     gc.collect()
-    for _ in range(repeats):
-        for cell, phase, number in running:
-            _time(cell, phase, number, case.work * phase.units)
-    return Outcome(case, [cell for cell, _, _ in running], skipped)
+    case.deadline.seconds = np.inf
+    for turn in range(repeats):
+        for cell, phase, number, rounds in running:
+            if turn < rounds:
+                _time(cell, phase, number, case.work * phase.units)
+    return Outcome(case, [*(cell for cell, *_ in running), *late], skipped)
 
 
 def difference(answer: np.ndarray, reference: np.ndarray) -> float:
@@ -159,15 +200,16 @@ def difference(answer: np.ndarray, reference: np.ndarray) -> float:
     return float(np.abs(answer - reference).max() / np.abs(reference).max())
 
 
-def _warm_up(phase: Phase) -> tuple[np.ndarray, int]:
-    """The answer, and how many runs make a round."""
+def _warm_up(phase: Phase, compiles: bool) -> tuple[np.ndarray, float]:
+    """The answer, and about how long a run takes: the first one may compile."""
+    began = time.perf_counter()
     answer = np.array(phase.run(), dtype=float)
-    if phase.single:
-        return answer, 1
+    took = time.perf_counter() - began
+    if phase.single or (took > LONG_SECONDS / 3 and not compiles):
+        return answer, took
     began = time.perf_counter()
     phase.run()
-    took = time.perf_counter() - began
-    return answer, max(1, round(LEAST_SECONDS / max(took, 1e-7)))
+    return answer, time.perf_counter() - began
 
 
 def _time(cell: Cell, phase: Phase, number: int, work: float) -> None:
