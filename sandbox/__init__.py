@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sandbox.physics.dynamics import simulate as simulate
     from sandbox.physics.laws.law import EdgeLaw as EdgeLaw
     from sandbox.physics.laws.law import NodeLaw as NodeLaw
+    from sandbox.physics.laws.taichi_law import TaichiLaw as TaichiLaw
     from sandbox.physics.material import Material as Material
     from sandbox.physics.network import Network as Network
     from sandbox.plugins import use as use
@@ -46,6 +47,7 @@ _HOMES = {
     "Network": ("sandbox.physics.network", "Network"),
     "NodeLaw": ("sandbox.physics.laws.law", "NodeLaw"),
     "Register": ("sandbox.hookspecs", "Register"),
+    "TaichiLaw": ("sandbox.physics.laws.taichi_law", "TaichiLaw"),
     "Terminals": ("sandbox.terminals", "Terminals"),
     "WhiteBox": ("sandbox.bench", "WhiteBox"),
     "export": ("sandbox.exporting", "export"),

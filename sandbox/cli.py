@@ -236,27 +236,40 @@ def validate(as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps([check.row() for check in checks], indent=2))
     else:
-        from rich.console import Console
-        from rich.table import Table
+        from sandbox.validation.check import print_table
 
-        table = Table(title="Physics on this machine")
-        for heading in ("check", "measured", "allowed", "ok"):
-            table.add_column(heading, overflow="fold")
-        for last, check in zip([None, *checks], checks, strict=False):
-            if last is None or last.group != check.group:
-                table.add_section()
-                table.add_row(check.group, style="bold")
-            mark = "yes" if check.ok else "NO"
-            table.add_row(
-                check.name, f"{check.measured:.3g}", check.allowed, mark, style=None if check.ok else "bold red"
-            )
-        Console().print(table, highlight=False)
-        for check in checks:
-            if check.note:
-                typer.echo(f"{check.group}, {check.name}: {printable(check.note)}")
-        typer.echo(f"{sum(c.ok for c in checks)} of {len(checks)} checks are ok")
+        print_table("Physics on this machine", checks)
     if not all(check.ok for check in checks):
         raise typer.Exit(1)
+
+
+@app.command("new-plugin")
+def new_plugin(
+    name: Annotated[str, typer.Argument(help="of the package: letters, digits, - and _")],
+    controller: Annotated[bool, typer.Option("--controller", help="a plugin that adds a controller")] = False,
+    task: Annotated[bool, typer.Option("--task", help="a plugin that adds a task")] = False,
+    system: Annotated[bool, typer.Option("--system", help="a plugin that adds a system (the default)")] = False,
+    folder: Annotated[Path | None, typer.Option("--folder", help="where to write it; ./NAME by default")] = None,
+) -> None:
+    """Write the package of a new plugin: installable, with an example and tests."""
+    from sandbox.scaffold import new_plugin as write
+
+    if controller + task + system > 1:
+        raise SandboxError("give one of --system, --controller and --task")
+    written = write(name, "controller" if controller else "task" if task else "system", folder)
+    typer.echo(f"written: {written}")
+    typer.echo(f"next: cd {written} && pip install -e '.[dev]' && python -m pytest")
+
+
+@app.command()
+def check(
+    name: Annotated[str, typer.Argument(metavar="PLUGIN", help="name of a plugin (see `sandbox plugins`), or FILE.py")],
+    as_json: AsJson = False,
+) -> None:
+    """Measure whether what a plugin registers keeps what the bench and the controllers rely on."""
+    from sandbox.testing.command import check_plugin
+
+    raise typer.Exit(0 if check_plugin(name, as_json) else 1)
 
 
 @app.command()

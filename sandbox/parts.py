@@ -5,6 +5,7 @@ The fields' names, types and descriptions are the scene's keys, their validation
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -20,12 +21,39 @@ if TYPE_CHECKING:
     from sandbox.task import Task
 
 
+@dataclass(frozen=True)
+class Trial:
+    """What the conformance kit (:mod:`sandbox.testing`) tries a part with.
+
+    Attributes:
+        settings: the part's keys, as in a scene; those with defaults may be left out.
+        network: for a system: the table ``[network]`` of a scene.
+        inputs, outputs: for a system: node indices, pairs of them, or a group's name; by default a few nodes, or pairs
+            of nodes for a system that moves.
+        span: for a system: lowest and highest input; of pairs in a system that moves, the strain.
+        rest: for a task: what the terminals read when nothing is imposed.
+        steps: for a controller: how many steps it takes to lower a loss.
+        skip: why the part cannot be tried, if so.
+    """
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    network: Mapping[str, Any] = field(default_factory=lambda: {"type": "jittered_grid", "side": 5})
+    inputs: str | Sequence[Any] | None = None
+    outputs: str | Sequence[Any] | None = None
+    span: tuple[float, float] | None = None
+    rest: float = 0.0
+    steps: int = 40
+    skip: str = ""
+
+
 class Part(BaseModel):
     """Base of everything a scene can name by ``type``. Unknown keys are refused; so are numbers that are not
     finite, but for fields with ``Field(allow_inf_nan=True)``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    trial: ClassVar[Trial] = Trial()
 
 
 class Graph(Part):

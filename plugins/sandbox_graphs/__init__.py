@@ -11,7 +11,7 @@ from pydantic import Field
 
 import sandbox
 from sandbox.errors import NetworkError
-from sandbox.parts import Graph
+from sandbox.parts import Graph, Trial
 from sandbox.physics import graphs
 from sandbox.physics.network import Network
 
@@ -23,6 +23,7 @@ def _seed(rng: np.random.Generator) -> int:
 class Lattice(Graph):
     """A regular lattice; free ones have the groups left, right, bottom, top (front, back)."""
 
+    trial: ClassVar[Trial] = Trial({"shape": (3, 3), "dilution": 0.1})
     make: ClassVar[Callable[..., Network]]
 
     shape: tuple[int, ...] = Field(description="number of unit cells in each direction")
@@ -81,18 +82,21 @@ class Kagome(Lattice):
 class Cubic(Lattice):
     """Simple cubic lattice, z = 6."""
 
+    trial: ClassVar[Trial] = Trial({"shape": (2, 2, 2)})
     make = staticmethod(graphs.cubic)
 
 
 class Fcc(Lattice):
     """Face-centred cubic lattice, z = 12."""
 
+    trial: ClassVar[Trial] = Trial({"shape": (2, 2, 2)})
     make = staticmethod(graphs.fcc)
 
 
 class JitteredGrid(Graph):
     """A Delaunay triangulation of a jittered square grid in the unit square."""
 
+    trial: ClassVar[Trial] = Trial({"side": 4})
     side: int = Field(gt=1, description="points along a side")
     jitter: float = Field(0.3, ge=0, lt=0.5, description="largest displacement of a point, in grid spacings")
 
@@ -103,6 +107,7 @@ class JitteredGrid(Graph):
 class RandomGraph(Graph):
     """A connected graph with a given number of edges drawn at random."""
 
+    trial: ClassVar[Trial] = Trial({"nodes": 12, "edges": 20})
     nodes: int = Field(gt=1)
     edges: int = Field(gt=0)
 
@@ -113,6 +118,7 @@ class RandomGraph(Graph):
 class RandomGeometric(Graph):
     """Random points joined to their neighbours up to a mean coordination."""
 
+    trial: ClassVar[Trial] = Trial({"nodes": 20, "coordination": 4.5})
     nodes: int = Field(gt=1)
     coordination: float = Field(gt=0, description="mean number of bonds per node")
     dimension: Literal[2, 3] = 2
@@ -124,6 +130,7 @@ class RandomGeometric(Graph):
 class Packing(Graph):
     """The contact network of a jammed packing of disks or spheres, rattlers removed."""
 
+    trial: ClassVar[Trial] = Trial({"nodes": 32, "coordination": 4.2})
     nodes: int = Field(64, gt=7, description="least number of nodes")
     coordination: float | None = Field(None, gt=0, description="mean number of bonds per node; 2D + 0.5 by default")
     dimension: Literal[2, 3] = 2
@@ -136,6 +143,7 @@ class Packing(Graph):
 class NetworkFile(Graph):
     """A network from a GraphML file or a list of nodes and edges."""
 
+    trial: ClassVar[Trial] = Trial(skip="reads a file")
     path: str = Field(description="the file, in the working directory or below")
 
     def build(self, rng: np.random.Generator) -> Network:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from sandbox.parts import Graph
+from sandbox.parts import Graph, Trial
 from sandbox.physics.memory import require_network
 from sandbox.physics.network import Network
 from sandbox_layered.layers import Count, group_name, size_of
@@ -21,6 +21,8 @@ class Layered(Graph):
 
     Groups: "layer 1", "layer 2", ..., and "input" and "output" for the first and last.
     """
+
+    trial: ClassVar[Trial] = Trial({"layers": (2, (1, 2, 2), 1)})
 
     layers: tuple[Count | Annotated[tuple[Count, Count, Count], Field()], ...] = Field(
         min_length=2, description="units of each layer, or [channels, height, width] of a layer of images; input first"

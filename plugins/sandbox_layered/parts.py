@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sandbox.errors import NetworkError
-from sandbox.parts import Looks, SystemPart
+from sandbox.parts import Looks, SystemPart, Trial
 from sandbox.physics.memory import BYTES_PER_WEIGHT, require
 from sandbox.physics.network import Network
 from sandbox_layered.connections import Conv, Dense, Wiring
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from sandbox.physics.system import System
 
 Gains = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)]
+
+
+TRIAL = Trial(network={"type": "layered", "layers": (3, 6, 2)}, inputs="input", outputs="output")
 
 
 class _Settings(BaseModel):
@@ -60,6 +63,7 @@ class Hopfield(SystemPart):
     """
 
     looks: ClassVar[Looks] = Looks(state="state", stiffness="weight")
+    trial: ClassVar[Trial] = TRIAL
 
     connections: tuple[Connection, ...] | None = Field(
         None, description="of each layer with the next; dense by default"
@@ -123,6 +127,7 @@ class Resistive(SystemPart):
     """
 
     looks: ClassVar[Looks] = Looks(state="voltage", stiffness="conductance")
+    trial: ClassVar[Trial] = TRIAL
 
     gains: Gains = Field((1.0,), description="of the initial conductances: one for each connection, or one for all")
     minimum: float = Field(1e-6, gt=0, description="lowest conductance")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from pydantic import Field
 
+from sandbox import parts
 from sandbox.bench import Bench
 from sandbox_order_zero.trial import Trial
 
@@ -25,6 +28,8 @@ class SPSA(Trial):
     of the steps. Where a bound clips the shaking, the difference of the two stiffnesses read back takes the
     place of ``2*c_k*d_i``.
     """
+
+    trial: ClassVar[parts.Trial] = parts.Trial(steps=200)
 
     rate: float = Field(0.05, gt=0, description="a; learning rate, on the scale of compliance*beta")
     perturbation: float = Field(0.01, gt=0, description="c; shift of every stiffness, or of its logarithm")

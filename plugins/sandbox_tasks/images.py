@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field, field_validator
 
+from sandbox.parts import Trial
 from sandbox_tasks import openml
 from sandbox_tasks.data_set import DataSet
 from sandbox_tasks.encoding import Code, stratified_split
@@ -25,6 +26,7 @@ class Images(DataSet):
         published: numbers of training and of test images.
     """
 
+    trial: ClassVar[Trial] = Trial(skip="fetches its images")
     data_name: ClassVar[str]
     data_id: ClassVar[int]
     published: ClassVar[tuple[int, int]] = (60_000, 10_000)

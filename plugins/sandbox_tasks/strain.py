@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from pydantic import Field, FiniteFloat, field_validator
 
 from sandbox.errors import SandboxError
-from sandbox.parts import Site, TaskPart
+from sandbox.parts import Site, TaskPart, Trial
 from sandbox.task import Task
 
 
@@ -15,6 +17,8 @@ class Allostery(TaskPart):
 
     Input and output are pairs of nodes of an elastic network; distances in its unit of length.
     """
+
+    trial: ClassVar[Trial] = Trial(rest=1.0)
 
     source_strain: FiniteFloat = Field(0.2, gt=-1, description="e_s, relative change of the source pair's distance")
     target_strain: FiniteFloat = Field(0.2, gt=-1, description="e_t, wanted of the target pair's; either sign")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from sandbox.errors import printable
 
 
 @dataclass(frozen=True)
@@ -39,3 +42,28 @@ class Check:
         """As plain data that JSON can say."""
         numbers = {k: v if not isinstance(v, float) or math.isfinite(v) else None for k, v in asdict(self).items()}
         return {**numbers, "allowed": self.allowed, "ok": self.ok}
+
+
+def print_table(title: str, checks: Sequence[Check]) -> None:
+    """Print what was measured and what is allowed, group by group, in the terminal."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title)
+    for heading in ("check", "measured", "allowed", "ok"):
+        table.add_column(heading, overflow="fold")
+    for last, check in zip([None, *checks], checks, strict=False):
+        if last is None or last.group != check.group:
+            table.add_section()
+            table.add_row(Text(check.group, style="bold"))
+        mark = "yes" if check.ok else "NO"
+        style = None if check.ok else "bold red"
+        table.add_row(Text(check.name), f"{check.measured:.3g}", check.allowed, mark, style=style)
+    console = Console()
+    console.print(table, highlight=False)
+    for check in checks:
+        if check.note:
+            note = printable(f"{check.group}, {check.name}: {check.note}")
+            console.print(note, soft_wrap=True, highlight=False, markup=False)
+    console.print(f"{sum(c.ok for c in checks)} of {len(checks)} checks are ok", highlight=False)

@@ -11,6 +11,7 @@ import taichi as ti
 
 from sandbox.errors import LawError
 from sandbox.physics.laws.law import EdgeLaw, NodeLaw
+from sandbox.physics.laws.taichi_law import TaichiLaw
 
 
 def _fold(operation: Callable[..., Any]) -> Callable[..., Any]:
@@ -58,6 +59,9 @@ def in_kernel(law: EdgeLaw | NodeLaw) -> Callable[..., Any]:
     Raises:
         LawError: naming the expression and the function that has no counterpart in a kernel.
     """
+    if isinstance(law, TaichiLaw):
+        assert law.function is not None
+        return law.function
     for term in law.terms:
         for call in term.atoms(sympy.Function):
             if type(call).__name__ not in _KNOWN:

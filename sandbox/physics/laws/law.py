@@ -66,6 +66,14 @@ class EdgeLaw:
     stiffness: str = ""
 
     def __post_init__(self) -> None:
+        self._check_parameters()
+        used = {s.name for s in self.energy.free_symbols}  # type: ignore[attr-defined]
+        if {"r", "d"} <= used:
+            raise LawError(f"the edge law {self.expression!r} uses both r (distance) and d (difference); choose one")
+        if not {"r", "d"} & used:
+            raise LawError(f"the edge law {self.expression!r} depends on neither r (distance) nor d (difference)")
+
+    def _check_parameters(self) -> None:
         object.__setattr__(self, "parameters", tuple(self.parameters))
         _check_names("edge law", "r", self.parameters)
         _check_names("edge law", "d", self.parameters)
@@ -78,11 +86,6 @@ class EdgeLaw:
                 f"the edge law {self.expression!r} has no parameter {self.stiffness!r} to adjust; "
                 f"it has {', '.join(self.parameters)}"
             )
-        used = {s.name for s in self.energy.free_symbols}  # type: ignore[attr-defined]
-        if {"r", "d"} <= used:
-            raise LawError(f"the edge law {self.expression!r} uses both r (distance) and d (difference); choose one")
-        if not {"r", "d"} & used:
-            raise LawError(f"the edge law {self.expression!r} depends on neither r (distance) nor d (difference)")
 
     @cached_property
     def energy(self) -> sympy.Expr:
