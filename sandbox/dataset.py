@@ -1,4 +1,6 @@
-"""The dataset that every run starts from, the network; and how to tell whether a scene still builds the same."""
+"""The dataset of a run: the network that it starts from, the units of what it records; and how to tell whether a scene
+still builds the same.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from sandbox.build import Setup
+from sandbox.units import ENERGY, LENGTH, NUMBER, STIFFNESS, TIME, VELOCITY, Powers, unit
 
 
 def network_dataset(setup: Setup) -> xr.Dataset:
@@ -20,6 +23,57 @@ def network_dataset(setup: Setup) -> xr.Dataset:
         },
         coords={"node": np.arange(network.n_nodes), "edge": np.arange(network.n_edges)},
     )
+
+
+def annotate(data: xr.Dataset, setup: Setup) -> None:
+    """Give every variable and coordinate its ``long_name`` and ``units``, and dimensions without coordinates theirs."""
+    system, state = setup.scene.system, _state(setup)
+    force = {"energy": 1, **{base: -power for base, power in state.items()}}
+    known: dict[str, tuple[Powers, str]] = {
+        **{name: (NUMBER, name) for name in ("node", "edge", "epoch", "sample", "knob", "relaxations")},
+        "axis": (NUMBER, "axis of positions"),
+        "component": (NUMBER, "component of the state"),
+        "input_terminal": (NUMBER, "input terminal"),
+        "output_terminal": (NUMBER, "output terminal"),
+        "time": (TIME, "time"),
+        "reference": (LENGTH, "reference position"),
+        "ends": (NUMBER, "nodes of each edge"),
+        "position": (LENGTH, "position"),
+        "velocity": (VELOCITY, "velocity"),
+        "potential_energy": (ENERGY, "potential energy"),
+        "kinetic_energy": (ENERGY, "kinetic energy"),
+        "strain": (NUMBER, "bond strain"),
+        "tension": (force, "tension"),
+        "flow": (force, "flow, from the second node of an edge to the first"),
+        "stiffness": (STIFFNESS, system.looks.stiffness),
+        **{name: (state, system.looks.state) for name in ("state", "state_before", "state_after")},
+        "in_test": (NUMBER, "whether the sample is a test sample"),
+    }
+    if setup.scene.training is not None:
+        ports = {
+            t: force if terminals.kind == "force" else state for t, terminals in zip("io", setup.terminals, strict=True)
+        }
+        known |= {"input": (ports["i"], "input"), "target": (ports["o"], "target"), "output": (ports["o"], "output")}
+        for part in ("train", "test"):
+            squared = {base: 2 * power for base, power in ports["o"].items()}
+            known |= {f"{part}_loss": (squared, f"{part} loss")}
+            known |= {
+                f"{part}_{name}": (NUMBER, f"{part} {name}".replace("_", " ")) for name in ("accuracy", "strain_error")
+            }
+    for name in ("axis", "component", "knob", "input_terminal", "output_terminal"):
+        if name in data.dims and name not in data.coords:
+            count = data.sizes[name]
+            letters = name == "axis" or (name == "component" and system.looks.moves)
+            data.coords[name] = list("xyz"[:count]) if letters and count <= 3 else np.arange(count)
+    for name, variable in data.variables.items():
+        quantity, said = known.get(str(name), ({str(name): 1}, str(name).replace("_", " ")))
+        variable.attrs.setdefault("long_name", said)
+        variable.attrs["units"] = unit(quantity, setup.scene.units, system.looks.state, system.stiffness_unit())
+
+
+def _state(setup: Setup) -> Powers:
+    """What a state is: a length where it is positions."""
+    return LENGTH if setup.scene.system.looks.moves else {"state": 1}
 
 
 def fingerprint(setup: Setup) -> str:

@@ -88,6 +88,12 @@ class SystemPart(Part):
         """
         return None
 
+    def stiffness_unit(self) -> Mapping[str, float] | None:
+        """What a stiffness is, as powers of "length", "energy", "time" and "state", for the units of what is recorded;
+        ``None``: a quantity of its own.
+        """
+        return None
+
     def inertia(self) -> tuple[float, float] | None:
         """Mass of every node and friction rate, for dynamics; ``None`` for a system without."""
         return None

@@ -79,9 +79,12 @@ class Experiment:
         self.setup.check()
 
     def _run_in(self, folder: Path, reporter: Reporter, keeper: Keeper, pictures: bool) -> Run:
+        from sandbox.dataset import annotate
+
         for problem in plugins().notify("run_started", scene=self.scene.resolved(), folder=folder):
             reporter.warn(problem)
         data, figures = self._do(reporter, keeper)
+        annotate(data, self.setup)
         figures["seconds"] = keeper.seconds
         data.attrs |= {"scene": self.scene.name, "title": self.scene.title, "seed": self.scene.seed}
         data.attrs |= {name: value for name, value in figures.items() if name != "seconds"}

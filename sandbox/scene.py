@@ -16,6 +16,7 @@ from sandbox.imperfections import Imperfections
 from sandbox.parts import Controller, Graph, Part, SystemPart, TaskPart
 from sandbox.plugins import plugins
 from sandbox.spread import Spread
+from sandbox.units import Units
 
 MAX_BYTES = 1_000_000
 MAX_MISTAKES = 20
@@ -194,6 +195,7 @@ class Scene(Section):
     seed: int = Field(0, ge=0, lt=2**63)
     network: Graph
     system: SystemPart
+    units: Units | None = None
     groups: dict[Text, Group] = {}
     clamp: list[Clamp] = []
     push: list[Push] = []

@@ -21,6 +21,7 @@ from sandbox import scene
 from sandbox.imperfections import Imperfections
 from sandbox.plugins import plugins
 from sandbox.spread import Spread
+from sandbox.units import Units
 
 HERE = Path(__file__).resolve().parent
 PACKAGE = "matter-sandbox"
@@ -28,6 +29,7 @@ PACKAGE = "matter-sandbox"
 TABLES: dict[str, type[BaseModel]] = {
     "Top level": scene.Scene,
     "Spread values": Spread,
+    "`[units]`": Units,
     "`[groups.NAME]`": scene.Group,
     "`[[clamp]]`": scene.Clamp,
     "`[[push]]`": scene.Push,
@@ -54,8 +56,8 @@ HEAD = """\
 # Scene reference
 
 Every table and key of a scene, generated from its schema; [Scenes](scenes.md) explains them. *none* as default means
-that the key may be left out. Units are the user's own: nothing converts them. Unknown keys are refused, and so are
-numbers that are not finite; only `maximum` may be `inf`.
+that the key may be left out. Units are the user's own: nothing converts them, and `[units]` names them. Unknown keys
+are refused, and so are numbers that are not finite; only `maximum` may be `inf`.
 """
 
 

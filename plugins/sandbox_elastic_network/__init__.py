@@ -39,6 +39,9 @@ class ElasticNetwork(SystemPart):
     mass: float = Field(1.0, gt=0, description="of every node, for dynamics")
     damping: float = Field(0.0, ge=0, description="rate at which friction takes velocity, 1/time, for dynamics")
 
+    def stiffness_unit(self) -> dict[str, float]:
+        return {"length": 1} if self.adjustable == "rest length" else {"energy": 1, "length": -2}
+
     def inertia(self) -> tuple[float, float]:
         return self.mass, self.damping
 

@@ -38,6 +38,9 @@ class FlowNetwork(SystemPart):
         "as listed", description="which way diodes point: from the first node of each edge to its second, or at random"
     )
 
+    def stiffness_unit(self) -> dict[str, float]:
+        return {"energy": 1, "state": -1 - (self.exponent if self.law == "power" else 1)}
+
     def build(self, network: Network, rng: np.random.Generator) -> Material:
         k = np.clip(draw(self.conductance, network.n_edges, rng), self.minimum, self.maximum)
         if self.turn == "at random":

@@ -89,6 +89,9 @@ class Hopfield(SystemPart):
                 raise ValueError(f"{name}: the lower state must be below the higher; got {[low, high]}")
         return self
 
+    def stiffness_unit(self) -> dict[str, float]:
+        return {}
+
     def build(self, network: Network, rng: np.random.Generator) -> LayeredSystem:
         layers = Layers.of(network)
         wirings = wire(layers, self.connections)
@@ -136,6 +139,9 @@ class Resistive(SystemPart):
         "joint",
         description='"joint": free stiffnesses and states relax together; "once": states first, then stiffnesses',
     )
+
+    def stiffness_unit(self) -> dict[str, float]:
+        return {"energy": 1, "state": -2}
 
     def build(self, network: Network, rng: np.random.Generator) -> LayeredSystem:
         layers = Layers.of(network)

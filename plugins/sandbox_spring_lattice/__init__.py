@@ -31,6 +31,9 @@ class SpringLattice(SystemPart):
     mass: float = Field(1.0, gt=0, description="of every node")
     damping: float = Field(0.0, ge=0, description="rate at which friction takes velocity, 1/time")
 
+    def stiffness_unit(self) -> dict[str, float]:
+        return {"energy": 1, "length": -2}
+
     def inertia(self) -> tuple[float, float]:
         return self.mass, self.damping
 
