@@ -185,9 +185,12 @@ class Setup:
     def roles(self) -> dict[str, np.ndarray]:
         """Nodes by role, for pictures."""
         if self.scene.training is None:
-            held = np.flatnonzero(self.boundary.clamped.any(axis=1))
+            clamped, values = self.boundary.clamped, self.boundary.values[0]
+            away = (clamped & (values != self.system.rest_state())).any(axis=1)
             pushed = np.flatnonzero(self.boundary.forces[0].any(axis=1))
-            return {"clamped": held, "pushed": pushed}
+            names = ("held", "moved") if self.scene.system.looks.moves else ("ground", "imposed")
+            still = np.flatnonzero(clamped.any(axis=1) & ~away)
+            return {names[0]: still, names[1]: np.flatnonzero(away), "pushed": pushed}
         inputs, outputs = self.terminals
         constant = self.task.constant if inputs.kind != "pair" else np.zeros(len(inputs), dtype=bool)
         roles = {"input": np.unique(inputs.nodes[~constant]), "output": outputs.all_nodes}

@@ -214,13 +214,15 @@ def show(
 @app.command()
 def export(
     run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="folder of a run")],
-    to: Annotated[Path, typer.Option("--to", help="file to write: .graphml, .xyz, .vtu or .vtk")],
+    to: Annotated[
+        Path, typer.Option("--to", help="file to write: .graphml, .xyz, .vtu, .vtk; .gif, .mp4, .html for a film")
+    ],
     frame: Annotated[
         int | None, typer.Option("--frame", help="which moment, from 0, or -1 for the last; .xyz takes all by default")
     ] = None,
     plugin: PluginFiles = None,
 ) -> None:
-    """Write the network or the states of a run to a file that other programs open."""
+    """Write the network or the states of a run to a file that other programs open, or a film of it."""
     from sandbox.exporting import export
 
     _use(plugin)

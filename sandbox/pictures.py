@@ -9,7 +9,9 @@ import numpy as np
 import xarray as xr
 
 from sandbox.build import Setup
+from sandbox.physics.material import Material
 from sandbox.results import write_atomically
+from sandbox.units import label
 
 DPI = 200
 FRAMES = 90
@@ -55,10 +57,15 @@ def _learning(setup: Setup, data: xr.Dataset) -> dict[str, Any]:
     from sandbox.plot import Snapshot, before_after, learning_curves
 
     looks = setup.scene.system.looks
+    named: dict[str, Any] = {
+        "state_label": label(data["state_after"], short=True),
+        "stiffness_label": label(data["stiffness"]),
+    }
     loss = {k: data[f"{k}_loss"].to_numpy() for k in ("train", "test") if f"{k}_loss" in data}
     accuracy = {k: data[f"{k}_accuracy"].to_numpy() for k in ("train", "test") if f"{k}_accuracy" in data}
     stiffness = data["stiffness"].to_numpy()
-    figures = {"learning": learning_curves(data["epoch"].to_numpy(), loss, accuracy or None)}
+    loss_label = label(data["train_loss"], "loss")
+    figures = {"learning": learning_curves(data["epoch"].to_numpy(), loss, accuracy or None, loss_label=loss_label)}
     portrait = setup.scene.system.portrait(setup.system, stiffness[0], stiffness[-1])
     if portrait is not None:
         return figures | {"stiffness": portrait}
@@ -70,22 +77,32 @@ def _learning(setup: Setup, data: xr.Dataset) -> dict[str, Any]:
     figures["network"] = before_after(
         setup.network,
         *shots,
-        state_label=looks.state,
-        stiffness_label=looks.stiffness,
+        **named,
         roles=setup.roles,
         titles=("untrained", "trained"),
     )
     if looks.moves:
-        figures["deformation"] = _deformation(setup, after)
+        figures |= _mechanics(setup, after, stiffness[-1], data)
     return figures
 
 
-def _deformation(setup: Setup, positions: np.ndarray) -> Any:
-    from sandbox.plot import PAGE, draw_deformation
+def _mechanics(setup: Setup, positions: np.ndarray, stiffness: np.ndarray, data: xr.Dataset) -> dict[str, Any]:
+    """The deformation, and what carries it."""
+    from sandbox.plot import PAGE, draw_chains, draw_deformation
 
-    network = setup.network
+    network, system = setup.network, setup.system
     strain = network.lengths(positions) / network.lengths() - 1
-    return draw_deformation(network, positions, strain=strain, roles=setup.roles, width=PAGE * 0.7)
+    common: dict[str, Any] = {"roles": setup.roles, "width": PAGE * 0.7}
+    figures = {
+        "deformation": draw_deformation(
+            network, positions, strain=strain, stiffness=stiffness, stiffness_label=label(data["stiffness"]), **common
+        )
+    }
+    if isinstance(system, Material):
+        tension = system.tension(positions[None], stiffness)[0]
+        name = label(data["tension"]) if "tension" in data else "tension"
+        figures["forces"] = draw_chains(network, tension, positions=positions, tension_label=name, **common)
+    return figures
 
 
 def _statics(setup: Setup, data: xr.Dataset) -> dict[str, Any]:
@@ -93,13 +110,13 @@ def _statics(setup: Setup, data: xr.Dataset) -> dict[str, Any]:
 
     looks, state = setup.scene.system.looks, data["state"].to_numpy()
     if looks.moves:
-        return {"deformation": _deformation(setup, state)}
+        return _mechanics(setup, state, data["stiffness"].to_numpy(), data)
     picture = draw_network(
         setup.network,
         state=state[:, 0],
-        state_label=looks.state,
+        state_label=label(data["state"]),
         stiffness=data["stiffness"].to_numpy(),
-        stiffness_label=looks.stiffness,
+        stiffness_label=label(data["stiffness"]),
         roles=setup.roles,
         width=PAGE * 0.7,
     )
@@ -111,7 +128,14 @@ def _motion(setup: Setup, data: xr.Dataset) -> dict[str, Any]:
 
     potential, kinetic = data["potential_energy"].to_numpy(), data["kinetic_energy"].to_numpy()
     energies = {"kinetic": kinetic, "potential": potential, "total": kinetic + potential}
-    return {"energy": draw_curves(data["time"].to_numpy(), energies, xlabel="time", ylabel="energy")}
+    return {
+        "energy": draw_curves(
+            data["time"].to_numpy(),
+            energies,
+            xlabel=label(data["time"]),
+            ylabel=label(data["kinetic_energy"], "energy"),
+        )
+    }
 
 
 def _film(setup: Setup, data: xr.Dataset, path: Path) -> None:
@@ -125,7 +149,9 @@ def _film(setup: Setup, data: xr.Dataset, path: Path) -> None:
         part["time"].to_numpy(),
         part["position"].to_numpy(),
         path,
+        kind="gif",
         colour=speed,
-        label="speed",
+        label=label(data["velocity"], "speed"),
+        time_label="t",
         roles=setup.roles,
     )

@@ -70,7 +70,7 @@ def keep(source: Path, name: str) -> str:
             return target.name
         small = image.convert("RGB")
         small.thumbnail((WIDTH, 2 * WIDTH), Image.Resampling.LANCZOS)
-        small.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(target, optimize=True)
+        small.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(target, optimize=True)
     return target.name
 
 

@@ -1,4 +1,4 @@
-"""Results in formats that others open: networks as GraphML, positions and states as extended XYZ and VTK."""
+"""Results in formats that others open: networks as GraphML, positions and states as extended XYZ and VTK; films."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from sandbox.errors import RunError
+from sandbox.exporting.film import SUFFIXES, write_film
 from sandbox.exporting.frames import Frame, Recording
 from sandbox.exporting.graphml import write_graphml
 from sandbox.exporting.vtk import write_vtk
 from sandbox.exporting.xyz import write_xyz
 from sandbox.physics.network import Network
-from sandbox.results import Run, write_atomically
+from sandbox.results import Run, read_run, write_atomically
 
-FORMATS = (".graphml", ".xyz", ".extxyz", ".vtu", ".vtk")
+FORMATS = (".graphml", ".xyz", ".extxyz", ".vtu", ".vtk", *SUFFIXES)
 
 
 def export(
@@ -33,9 +34,9 @@ def export(
     Args:
         source: the folder of a run, a run, or a network.
         to: the file, replaced if there is one. Its name says the format: ``.graphml``; ``.xyz`` or ``.extxyz``;
-            ``.vtu`` or ``.vtk``.
+            ``.vtu`` or ``.vtk``; for a film of a run ``.gif``, ``.mp4`` (with the extra ``film``) or ``.html``.
         frame: which moment of a run: 0 (untrained) or 1 (trained) of one that learned, the number of a recorded time of
-            a motion; negative numbers count from the end. By default the last, but all of them for XYZ.
+            a motion; negative numbers count from the end. By default the last, but all of them for XYZ and films.
         positions: of a network given as source, where its nodes are, (N, D).
         nodes: of a network given as source, values by name, (N,) or (N, components).
         edges: of a network given as source, values by name, (E,).
@@ -51,6 +52,12 @@ def export(
     form = path.suffix.lower()
     if form not in FORMATS:
         raise RunError(f"{path.name!r}: the name of the file says the format; it ends in one of {', '.join(FORMATS)}")
+    if form in SUFFIXES:
+        if isinstance(source, Network) or frame is not None:
+            raise RunError("a film is made of all frames of a run; write one frame, or a network, to another format")
+        run = source if isinstance(source, Run) else read_run(Path(source))
+        write_atomically(path, lambda temporary: write_film(run, temporary, form))
+        return path
     if isinstance(source, Network):
         where = source.positions if positions is None else np.asarray(positions, dtype=float)
         one = Frame(source, where, _arrays(nodes), _arrays(edges))

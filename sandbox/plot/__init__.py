@@ -1,6 +1,7 @@
 """Pictures of networks, their deformations and their learning; nothing here touches pyplot."""
 
 from sandbox.plot.animate import animate
+from sandbox.plot.chains import draw_chains
 from sandbox.plot.curves import draw_curves, learning_curves
 from sandbox.plot.deformation import draw_deformation
 from sandbox.plot.network import Snapshot, before_after, draw_network
@@ -12,6 +13,7 @@ __all__ = [
     "Snapshot",
     "animate",
     "before_after",
+    "draw_chains",
     "draw_curves",
     "draw_deformation",
     "draw_network",

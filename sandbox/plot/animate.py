@@ -1,9 +1,12 @@
-"""Networks in motion, as a GIF."""
+"""Networks over time, as a GIF, an MP4 or a page of HTML."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from html import escape
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import numpy as np
@@ -12,23 +15,27 @@ from matplotlib.colors import to_rgb, to_rgba_array
 from PIL import Image
 
 from sandbox.physics.network import Network
-from sandbox.plot import keys, layout
+from sandbox.plot import keys, layout, sketch
 from sandbox.plot.artists import NetworkArtists
 from sandbox.plot.checks import array_of, role_nodes
-from sandbox.plot.geometry import Sizes, bond_lines, embed, extent, spacing
-from sandbox.plot.scales import ColourScale
+from sandbox.plot.films import Kind, kind_of, write_gif, write_mp4
+from sandbox.plot.geometry import Sizes, bond_lines, embed, extent
+from sandbox.plot.scales import ColourScale, WidthScale
 from sandbox.plot.style import EDGE, INK, MISSING, role_styles, style
 
 
 def animate(
     network: Network,
     times: npt.ArrayLike,
-    trajectory: npt.ArrayLike,
+    trajectory: npt.ArrayLike | None,
     path: str | Path,
     *,
+    kind: Kind | None = None,
     colour: npt.ArrayLike | None = None,
     label: str = "",
     signed: bool = False,
+    stiffness: npt.ArrayLike | None = None,
+    stiffness_label: str = "stiffness",
     fps: float = 20,
     roles: Mapping[str, npt.ArrayLike] | None = None,
     time_label: str = "t",
@@ -36,16 +43,20 @@ def animate(
     width: float = 3.6,
     dpi: int = 130,
 ) -> None:
-    """Write a GIF of a network in motion, one frame per time, that repeats for ever.
+    """Write a network over time, one frame per time.
 
     Args:
         network: the network.
         times: (T,), written on the frames.
-        trajectory: positions of the nodes, (T, N, D).
-        path: file to write, whatever its suffix; overwritten if it exists.
+        trajectory: positions of the nodes, (T, N, D); ``None`` if they stay where they are.
+        path: file to write; overwritten if it exists.
+        kind: ``"gif"``, which repeats for ever; ``"mp4"``, with the extra ``film``; ``"html"``, one page that plays by
+            itself and tells values under the pointer. By default what the name of the file ends in, else GIF.
         colour: value of each node at each time, (T, N), say its speed; one colour scale for all frames.
         label: label of the colour bar, with the unit.
         signed: colour about zero with a diverging map.
+        stiffness: of each edge at each time, (T, E), as line width; one scale for all frames.
+        stiffness_label: label of the width legend, with the unit.
         fps: frames per second, rounded to what GIF can say (hundredths of a second a frame, at least two).
         roles: node indices or mask by role.
         time_label: name of the time on the frames.
@@ -54,59 +65,103 @@ def animate(
         dpi: pixels per inch.
 
     Raises:
-        ValueError: if an array does not fit the network or the times, or if there are no frames.
+        ValueError: if an array does not fit the network or the times, if there are no frames, or for an unknown kind.
+        SandboxError: for an MP4 if imageio-ffmpeg is not installed.
     """
     clock = array_of("times", times, ("T",))
     shape = (len(clock), network.n_nodes, network.dimension)
-    motion = array_of("trajectory", trajectory, shape, "a position per time and node")
-    values = None
-    if colour is not None:
-        values = array_of("colour", colour, shape[:2], "a value per time and node")
     if len(clock) == 0:
         raise ValueError("times has shape (0,); expected at least one frame")
     if not fps > 0:
         raise ValueError(f"fps is {fps}; expected a positive number of frames per second")
+    kind = kind_of(path, kind)
+    if trajectory is None:
+        motion = np.broadcast_to(network.positions, shape)
+    else:
+        motion = array_of("trajectory", trajectory, shape, "a position per time and node")
+    values = None
+    if colour is not None:
+        values = array_of("colour", colour, shape[:2], "a value per time and node")
+    widths = None
+    if stiffness is not None:
+        widths = array_of("stiffness", stiffness, (len(clock), network.n_edges), "a value per time and edge")
     nodes = role_nodes(roles, network)
+    decimals = _decimals(clock)
+    clocks = [f"{time_label} = {t:.{decimals}f}" for t in clock]
+    if kind == "html":
+        labels = {"state_label": label, "stiffness_label": stiffness_label, "signed": signed}
+        moves = motion if trajectory is not None else None
+        net = sketch.describe(
+            network,
+            roles=nodes,
+            moves=moves is not None,
+            shadow=moves is not None and values is None,
+            states=() if values is None else (values,),
+            stiffnesses=() if widths is None else (widths,),
+            positions=() if moves is None else moves,
+            **labels,
+        )
+        film = {"net": net, "frames": sketch.frames(clocks, values, moves, widths)}
+        Path(path).write_text(_page(title or "", film), encoding="utf-8")
+        return
     styles = role_styles(nodes)
     marks = {name: (nodes[name], styles[name]) for name in nodes}
     scale = None if values is None else ColourScale(values, label=label, signed=signed)
-    decimals = _decimals(clock)
     heading = "" if title is None else f"{title}\n"
-    clocks = [f"{heading}{time_label} = {t:.{decimals}f}" for t in clock]
-    film = _Film(network, motion, scale, marks, clocks[0], width, dpi)
-    frames = film.frames(motion, values, clocks)
-    first = next(frames)
-    hundredths = max(2, round(100 / fps))
-    first.save(path, format="GIF", save_all=True, append_images=frames, duration=10 * hundredths, loop=0)
+    look = _Look(scale, marks, widths, stiffness_label, width, dpi)
+    film = _Film(network, motion, look, f"{heading}{clocks[0]}")
+    frames = film.frames(motion, values, [heading + text for text in clocks])
+    if kind == "mp4":
+        write_mp4(frames, path, fps)
+    else:
+        write_gif(frames, path, fps, film.palette)
+
+
+def _page(title: str, film: dict[str, Any]) -> str:
+    """A page of HTML that plays a film and loads nothing."""
+    return Template(sketch.web("film.html")).substitute(
+        title=escape(title),
+        style=sketch.web("sketch.css"),
+        data=sketch.in_script(film),
+        script=sketch.web("sketch.js", "film.js"),
+    )
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What all frames share."""
+
+    scale: ColourScale | None
+    marks: dict[str, Any]
+    stiffness: np.ndarray | None
+    stiffness_label: str
+    width: float
+    dpi: int
 
 
 class _Film:
     """The drawing, and its pictures at each time. What stands still is drawn once."""
 
-    def __init__(
-        self,
-        network: Network,
-        motion: np.ndarray,
-        scale: ColourScale | None,
-        marks: dict[str, Any],
-        clock: str,
-        width: float,
-        dpi: int,
-    ) -> None:
+    def __init__(self, network: Network, motion: np.ndarray, look: _Look, clock: str) -> None:
         bounds = _bounds(network, motion)
+        scale, marks = look.scale, look.marks
         groups = [keys.role_handles(marks, filled=scale is None)]
         if scale is not None and scale.missing:
             groups[0].append(keys.missing_handle())
         with style():
-            self.figure, axes = layout.new_axes(width, network.dimension)
-            self.figure.set_dpi(dpi)
+            self.figure, axes = layout.new_axes(look.width, network.dimension)
+            self.figure.set_dpi(look.dpi)
             unit = layout.frame(axes[0], *bounds)
-            sizes = Sizes.of(unit * spacing(network), network.dimension == 3)
+            sizes = Sizes.suited(network, unit)
             first = _filled(motion[0], network)
+            self.stiffness, self.widths = look.stiffness, None
+            if look.stiffness is not None and network.n_edges:
+                self.widths = WidthScale.over([look.stiffness], sizes.widest)
+                groups.append(keys.width_handles(self.widths, look.stiffness_label))
             self.artists = NetworkArtists(axes[0], network, first, sizes, scale=scale, roles=marks)
             if scale is not None:
                 keys.colour_bar(axes[0], scale, on_top=layout.is_flat(*bounds))
-            keys.key_below(axes[0], groups, width, centred=True)
+            keys.key_below(axes[0], groups, look.width, centred=True)
             self.clock = axes[0].set_title(clock, loc="left")
             layout.arrange(self.figure, axes)
         self.network = network
@@ -116,12 +171,15 @@ class _Film:
             artist.set_animated(self.still)
         self.palette = _palette(scale, marks)
 
-    def frames(self, motion: np.ndarray, values: np.ndarray | None, clocks: list[str]) -> Iterator[Image.Image]:
-        """The pictures, in colours of one palette."""
+    def frames(self, motion: np.ndarray, values: np.ndarray | None, clocks: list[str]) -> Iterator[np.ndarray]:
+        """The pictures, (height, width, 3) bytes each."""
         canvas: Any = self.figure.canvas
         canvas.draw()
         background = canvas.copy_from_bbox(self.figure.bbox)
         for index, clock in enumerate(clocks):
+            if self.widths is not None and self.stiffness is not None:
+                self.artists.widths = self.widths.widths(self.stiffness[index])
+                self.artists.colours = self.widths.colours(self.stiffness[index])
             self.artists.move(_filled(motion[index], self.network))
             if values is not None:
                 self.artists.paint(values[index])
@@ -132,8 +190,7 @@ class _Film:
                     self.figure.draw_artist(artist)
             else:
                 canvas.draw()
-            picture = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())
-            yield picture.quantize(palette=self.palette, dither=Image.Dither.NONE)
+            yield np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
 def _palette(scale: ColourScale | None, marks: dict[str, Any]) -> Image.Image:

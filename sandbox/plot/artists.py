@@ -16,12 +16,15 @@ from sandbox.plot.style import EDGE, INK, RoleStyle
 
 ELEVATION, AZIMUTH = 18.0, -62.0
 """View of networks in space, in degrees."""
+LAYERS = 16
+"""Of a drawing in space, from far to near: what is nearer hides what is farther, nodes and bonds alike."""
 
 
 class NetworkArtists:
     """Draws a network on axes; `move` and `paint` change the drawing without making it again.
 
     Where the nodes are too close for marks, the bonds carry the colour of the state instead (the mean of their ends).
+    In space nodes and bonds are drawn in layers, the far ones first; roles lie over all of them.
 
     Args:
         ax: axes of matplotlib, with a 3D projection for a network in space.
@@ -33,6 +36,7 @@ class NetworkArtists:
         faded: how much the farthest bonds in space fade; less where their colour carries a value.
         roles: node indices and mark of each role.
         lift: height at which a chain (one dimension) is laid.
+        weight: of each edge, (E,): heavier ones are drawn over lighter ones. In space the nearer are over the farther.
     """
 
     def __init__(
@@ -48,7 +52,9 @@ class NetworkArtists:
         faded: float = 0.75,
         roles: dict[str, tuple[np.ndarray, RoleStyle]] | None = None,
         lift: float = 0.0,
+        weight: np.ndarray | None = None,
     ) -> None:
+        self.weight = weight
         self.ax, self.network, self.sizes, self.scale, self.lift = ax, network, sizes, scale, lift
         self.space = network.dimension == 3
         self.faded = faded
@@ -62,37 +68,35 @@ class NetworkArtists:
         for nodes, _ in self.roles.values():
             plain[nodes] = False
         self.plain = np.flatnonzero(plain)
-        self.marks: list[tuple[Any, np.ndarray, float]] = []  # collection, its nodes, diameter
+        self.faces = np.tile(to_rgba(INK), (network.n_nodes, 1))
+        for nodes, mark in self.roles.values():
+            self.faces[nodes] = to_rgba(mark.colour)
+        self.lines: list[Any] = []  # collections, one for each layer
+        self.dots: list[Any] = []  # likewise, of the nodes without a role
+        self.marks: list[tuple[Any, np.ndarray]] = []  # of each role: collection, its nodes
         self._make(embed(positions, lift))
         self.move(positions)
 
     @property
     def artists(self) -> list[Any]:
         """All that moves."""
-        return [*([self.lines] if self.lines is not None else []), *(mark for mark, _, _ in self.marks)]
+        return [*self.lines, *self.dots, *(mark for mark, _ in self.marks)]
 
     def move(self, positions: np.ndarray) -> None:
         """Put the nodes at these positions, (N, D)."""
-        points = embed(positions, self.lift)
-        lines, owner = bond_lines(self.network, positions, self.lift)
-        self.order = np.arange(len(lines))
-        if self.space:  # far bonds first and paler
-            depth = lines.mean(axis=1) @ _sight()
-            self.order = np.argsort(depth, kind="stable")
-            self.far = _far(depth, points @ _sight())[self.order]
-        self.owner = owner[self.order]
-        if self.lines is not None:
-            self.lines.set_segments(lines[self.order])
-            self.lines.set_linewidth(self.widths[self.owner])
-            self._colour_lines(self.colours)
-        for mark, nodes, diameter in self.marks:
-            here = points[nodes]
-            if self.space:
-                mark._offsets3d = tuple(here.T)
-                near = 1 - _far(here @ _sight(), points @ _sight())
-                mark.set_sizes((diameter * (0.6 + 0.5 * near)) ** 2)
-            else:
-                mark.set_offsets(here)
+        self.points = embed(positions, self.lift)
+        self.segments, self.owner = bond_lines(self.network, positions, self.lift)
+        if self.weight is not None:
+            order = np.argsort(self.weight[self.owner], kind="stable")
+            self.segments, self.owner = self.segments[order], self.owner[order]
+        if self.space:
+            depth = self.points @ _sight()
+            self.far = _far(depth, depth)
+            # A bond is as far as its farther end, so that it never hides a node that it is tied to.
+            self.far_line = _far((self.segments @ _sight()).min(axis=1), depth)
+            order = np.argsort(-self.far_line, kind="stable")
+            self.segments, self.owner, self.far_line = self.segments[order], self.owner[order], self.far_line[order]
+        self._show()
 
     def paint(self, values: np.ndarray) -> None:
         """Colour the nodes by values, (N,); NaN is grey."""
@@ -101,54 +105,77 @@ class NetworkArtists:
         if self.on_edges:
             self.faded = 0.45
             self.colours = self.scale(values[self.network.edges].mean(axis=1))
-            self._colour_lines(self.colours)
-        colours = self.scale(values)
-        for mark, nodes, _ in self.marks:
-            mark.set_facecolor(colours[nodes])
+        self.faces = self.scale(values)
+        self._show()
 
-    def _colour_lines(self, colours: np.ndarray) -> None:
-        if self.lines is not None:
-            chosen = colours[self.owner]
-            self.lines.set_color(mix(chosen, self.faded * self.far) if self.space else chosen)
+    def _show(self) -> None:
+        """Hand places, sizes and colours to the collections."""
+        for layer, lines in enumerate(self.lines):
+            here = _layer(self.far_line) == layer if self.space else slice(None)
+            owner, colours = self.owner[here], self.colours[self.owner[here]]
+            if self.space:
+                colours = mix(colours, self.faded * self.far_line[here])
+                lines.set_visible(len(owner) > 0)
+            if len(owner):
+                lines.set(segments=self.segments[here], linewidth=self.widths[owner], color=colours)
+        for layer, dots in enumerate(self.dots):
+            self._place(dots, self.plain[_layer(self.far[self.plain]) == layer] if self.space else self.plain)
+        for mark, nodes in self.marks:
+            self._place(mark, nodes)
+
+    def _place(self, mark: Any, nodes: np.ndarray) -> None:
+        if self.space:
+            mark.set_visible(len(nodes) > 0)
+            mark._offsets3d = tuple(self.points[nodes].T)
+            near = 1 - self.far[nodes]
+            mark.set_sizes((mark.diameter * (0.6 + 0.5 * near)) ** 2)
+        else:
+            mark.set_offsets(self.points[nodes])
+        mark.set_facecolor(self.faces[nodes])
 
     def _make(self, points: np.ndarray) -> None:
-        self.lines: Any = None
-        if self.network.n_edges:
-            if self.space:
-                self.lines = Line3DCollection(np.zeros((1, 2, 3)), capstyle="round", zorder=1, clip_on=False)
-                self.ax.add_collection3d(self.lines)
-            else:
-                self.lines = LineCollection([], capstyle="round", zorder=1)
-                self.ax.add_collection(self.lines, autolim=False)
-            self.lines.set_in_layout(False)
+        layers = LAYERS if self.space else 1
         bare = self.network.n_edges == 0  # a cloud of points is nothing without its nodes
+        for layer in range(0 if bare else layers):
+            if self.space:
+                lines = Line3DCollection(np.zeros((1, 2, 3)), capstyle="round", clip_on=False)
+                self.ax.add_collection3d(lines)
+            else:
+                lines = LineCollection([], capstyle="round")
+                self.ax.add_collection(lines, autolim=False)
+            lines.set(in_layout=False, zorder=1 + layer / layers)
+            self.lines.append(lines)
         diameter = max(self.sizes.node, 1.3) if bare else self.sizes.node
         if self.scale is None and not bare:
             diameter *= 0.6
         if diameter and len(self.plain):
-            self._mark(points, self.plain, "o", diameter, INK, INK, min(0.5, 0.12 * diameter))
+            for layer in range(layers):
+                dots = self._mark(points[self.plain], "o", diameter, INK, min(0.5, 0.12 * diameter))
+                dots.set_zorder(1 + (layer + 0.5) / layers if self.space else 2)
+                self.dots.append(dots)
         for nodes, mark in self.roles.values():
             edge = float(np.clip(0.16 * self.sizes.role, 0.6, 1.4))
-            self._mark(points, nodes, mark.marker, self.sizes.role, mark.colour, mark.colour, edge)
+            self.marks.append((self._mark(points[nodes], mark.marker, self.sizes.role, mark.colour, edge), nodes))
 
-    def _mark(
-        self, points: np.ndarray, nodes: np.ndarray, marker: str, diameter: float, face: str, edge: str, line: float
-    ) -> None:
-        here = points[nodes]
-        more = {"depthshade": False} if self.space else {}
+    def _mark(self, points: np.ndarray, marker: str, diameter: float, edge: str, line: float) -> Any:
         mark = self.ax.scatter(
-            *here.T,
-            s=np.full(len(nodes), diameter**2),
+            *points.T,
+            s=np.full(len(points), diameter**2),
             marker=marker,
-            facecolors=np.tile(to_rgba(face), (len(nodes), 1)),
             edgecolors=edge,
             linewidths=line,
-            zorder=2 if marker == "o" else 3,
+            zorder=3,
             clip_on=False,
-            **more,
+            **({"depthshade": False} if self.space else {}),
         )
+        mark.diameter = diameter
         mark.set_in_layout(False)  # within the axes: laying out need not measure them
-        self.marks.append((mark, nodes, diameter))
+        return mark
+
+
+def _layer(far: np.ndarray) -> np.ndarray:
+    """Which layer is drawn when: 0 for the farthest."""
+    return np.minimum(((1 - far) * LAYERS).astype(int), LAYERS - 1)
 
 
 def _sight() -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import ScaledTranslation
 
 from sandbox.plot.checks import array_of
@@ -96,6 +97,8 @@ def learning_curves(
             finite = np.concatenate([v[np.isfinite(v)] for v in shares.values()])
             if len(finite) and finite.min() >= 0 and finite.max() <= 1:  # a share: never show room above one
                 axes[1].set_ylim(top=min(1.0 + 0.02 * (1 - finite.min()) + 1e-3, axes[1].get_ylim()[1]))
+        for axis in axes:  # there are no halves of epochs
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         if len(names) > 1:
             handles = {line.get_label(): line for axis in axes for line in axis.get_lines()}
             layout = read_across([handles[name] for name in names], width - 0.5, HANDLE)

@@ -16,7 +16,7 @@ from sandbox.plot import keys, layout
 from sandbox.plot.artists import NetworkArtists
 from sandbox.plot.checks import per_edge, places, role_nodes
 from sandbox.plot.geometry import Sizes, bond_lines, embed, extent, spacing
-from sandbox.plot.scales import ColourScale
+from sandbox.plot.scales import ColourScale, WidthScale
 from sandbox.plot.style import COLUMN, EDGE, PALE, role_styles, style
 
 
@@ -27,6 +27,8 @@ def draw_deformation(
     reference: npt.ArrayLike | None = None,
     strain: npt.ArrayLike | None = None,
     strain_label: str = "bond strain",
+    stiffness: npt.ArrayLike | None = None,
+    stiffness_label: str = "stiffness",
     scale: float = 1.0,
     roles: Mapping[str, npt.ArrayLike] | None = None,
     ax: Any = None,
@@ -41,6 +43,8 @@ def draw_deformation(
         reference: rest positions, (N, D); those of the network if ``None``.
         strain: of each edge, (E,), as colour: blue for shortened, orange for stretched bonds; NaN is grey.
         strain_label: label of the colour bar, with the unit.
+        stiffness: of each edge, (E,), as line width; lines are alike where all are equal.
+        stiffness_label: label of the width legend, with the unit.
         scale: factor on the displacements, named in the legend where it is not one.
         roles: node indices or mask by role.
         ax: axes to draw on; a new figure if ``None``.
@@ -53,6 +57,9 @@ def draw_deformation(
     rest = places("reference", reference, network)
     moved = rest + scale * (places("positions", positions, network) - rest)
     strains = None if strain is None else per_edge("strain", strain, network)
+    stiff = None if stiffness is None else per_edge("stiffness", stiffness, network)
+    if stiff is not None and (len(stiff) == 0 or np.ptp(stiff) <= 1e-6 * np.abs(stiff).max()):
+        stiff = None
     colours = None if strains is None else ColourScale(strains, label=strain_label, signed=True)
     nodes = role_nodes(roles, network)
     styles = role_styles(nodes)
@@ -74,19 +81,24 @@ def draw_deformation(
         own = ax is None
         figure, axes = layout.new_axes(width, network.dimension) if own else (ax.figure, [ax])
         ax = axes[0]
-        sizes = Sizes.of(layout.frame(ax, *bounds) * gap, network.dimension == 3)
+        sizes = Sizes.suited(network, layout.frame(ax, *bounds))
+        widths = np.full(network.n_edges, np.clip(1.6 * sizes.line, 0.6, 2.0))
+        if stiff is not None:
+            scaled = WidthScale.over([stiff], sizes.widest)
+            widths = scaled.widths(stiff)
+            groups.append(keys.width_handles(scaled, stiffness_label))
         pale = np.tile(to_rgba(PALE), (network.n_edges, 1))
         dots = 0.6 * sizes.node if network.dimension == 1 or network.n_edges == 0 else 0.0
         thin = Sizes(dots, sizes.role, sizes.widest, sizes.line)
         shadow = NetworkArtists(ax, network, rest, thin, colours=pale, lift=lift)
         for artist in shadow.artists:
-            artist.set(zorder=0.5, color=PALE) if artist is not shadow.lines else artist.set(zorder=0.4)
+            artist.set(zorder=0.5, color=PALE) if artist not in shadow.lines else artist.set(zorder=0.4)
         NetworkArtists(
             ax,
             network,
             moved,
             Sizes(0.8 * sizes.node, sizes.role, sizes.widest, sizes.line),
-            widths=np.full(network.n_edges, np.clip(1.6 * sizes.line, 0.6, 2.0)),
+            widths=widths,
             colours=None if colours is None or strains is None else colours(strains),
             faded=0.75 if colours is None else 0.45,
             roles=marks,

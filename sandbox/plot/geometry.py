@@ -62,6 +62,16 @@ def spacing(network: Network) -> float:
     return min(median, mean) or max(median, mean) or 1.0
 
 
+def fineness(network: Network) -> float:
+    """Share of their usual width that bonds get, from 0.3 where they crowd to 1: a hairball must be seen through."""
+    low, high = extent(network.positions)
+    size = np.sort(high - low)[::-1]
+    if network.dimension == 1 or size[1] == 0:
+        return 1.0
+    ink = float(network.lengths().sum()) * spacing(network) / float(size[0] * size[1])
+    return float(np.clip(np.sqrt(8 / ink), 0.3, 1.0)) if ink > 0 else 1.0
+
+
 @dataclass(frozen=True)
 class Sizes:
     """Sizes of marks in points: diameters of nodes (0: not drawn) and of roles, widest line and plain line."""
@@ -72,12 +82,17 @@ class Sizes:
     line: float
 
     @classmethod
-    def of(cls, gap: float, solid: bool = False) -> Sizes:
-        """Sizes that suit nodes this many points apart; lines in space (``solid``) hide each other and are finer."""
+    def suited(cls, network: Network, unit: float) -> Sizes:
+        """Sizes for a network that is drawn at this many points per unit of length."""
+        return cls.of(unit * spacing(network), fineness(network))
+
+    @classmethod
+    def of(cls, gap: float, fine: float = 1.0) -> Sizes:
+        """Sizes that suit nodes this many points apart; see :func:`fineness`."""
         node = 0.36 * gap
         return cls(
             node=0.0 if node < 1.8 else min(node, 8.0),
             role=float(np.clip(0.55 * gap, 3.6, 10.0)),
-            widest=float(np.clip(0.24 * gap, 1.2, 5.0)) * (0.6 if solid else 1.0),
+            widest=float(np.clip(0.24 * gap, 1.2, 5.0)) * fine,
             line=float(np.clip(0.07 * gap, 0.35, 1.2)),
         )

@@ -14,7 +14,7 @@ from sandbox.physics.network import Network
 from sandbox.plot import keys, layout
 from sandbox.plot.artists import NetworkArtists
 from sandbox.plot.checks import per_edge, per_node, places, role_nodes
-from sandbox.plot.geometry import Sizes, bond_lines, embed, extent, spacing
+from sandbox.plot.geometry import Sizes, bond_lines, embed, extent
 from sandbox.plot.scales import ColourScale, WidthScale
 from sandbox.plot.style import COLUMN, PAGE, role_styles, style
 
@@ -178,7 +178,7 @@ def _draw(
 ) -> Sizes:
     """One drawing within bounds; gives the sizes it took."""
     unit = layout.frame(ax, *bounds)
-    sizes = Sizes.of(unit * spacing(network), network.dimension == 3)
+    sizes = Sizes.suited(network, unit)
     widths = _widths(shots, sizes)
     artists = NetworkArtists(
         ax,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -13,7 +14,7 @@ from matplotlib.colors import to_hex
 
 from sandbox.physics.network import Network
 from sandbox.plot.checks import role_nodes
-from sandbox.plot.geometry import embed, extent, spacing
+from sandbox.plot.geometry import embed, extent, fineness, spacing
 from sandbox.plot.style import (
     CATEGORICAL,
     DIVERGING,
@@ -50,6 +51,7 @@ def describe(
     moves: bool = False,
     shadow: bool = True,
     state_label: str = "state",
+    signed: bool = False,
     stiffness_label: str = "stiffness",
     states: Iterable[np.ndarray] = (),
     stiffnesses: Iterable[np.ndarray] = (),
@@ -63,6 +65,7 @@ def describe(
         moves: whether the state is positions.
         shadow: whether the rest shape is drawn under one that moved.
         state_label, stiffness_label: names of the colour bar and of the widths, with units.
+        signed: colour the state about zero with a diverging map.
         states: arrays of node values that the colours must cover.
         stiffnesses: arrays of (E,) that the widths must cover.
         positions: arrays of (N, D) that the frame must hold.
@@ -90,6 +93,7 @@ def describe(
         "arcs": over,
         "box": [low.tolist(), high.tolist()],
         "spacing": spacing(network),
+        "fine": fineness(network),
         "roles": [
             {"name": name, "colour": styles[name].colour, "marker": styles[name].marker, "nodes": nodes[name].tolist()}
             for name in nodes
@@ -99,8 +103,9 @@ def describe(
         "label": f"network of {network.n_nodes} nodes and {network.n_edges} edges",
         "stateLabel": state_label,
         "stiffnessLabel": stiffness_label,
-        "state": _range(states),
-        "stiffness": max((float(np.abs(k[np.isfinite(k)]).max(initial=0)) for k in stiffnesses), default=0.0),
+        "signed": signed,
+        "state": _range(states, signed),
+        "stiffness": _sizes(stiffnesses),
         "strain": max(strains, default=0.0),
         "sequential": [to_hex(c) for c in SEQUENTIAL(np.linspace(0, 1, 256))],
         "diverging": [to_hex(c) for c in DIVERGING(np.linspace(0, 1, 256))],
@@ -113,6 +118,32 @@ def describe(
             "ink": INK,
         },
     }
+
+
+def frames(
+    labels: Sequence[str],
+    states: np.ndarray | None = None,
+    positions: np.ndarray | None = None,
+    stiffnesses: np.ndarray | None = None,
+) -> list[dict[str, Any]]:
+    """Frames for ``playFilm`` of ``web/film.js``: states (T, N), positions (T, N, D), stiffnesses (T or 1, E)."""
+    told: list[dict[str, Any]] = []
+    for number, label in enumerate(labels):
+        frame: dict[str, Any] = {"label": label}
+        if states is not None:
+            frame["state"] = packed(states[number])
+        if positions is not None:
+            frame["positions"] = packed(embed(positions[number]))
+        if stiffnesses is not None and number < len(stiffnesses):
+            frame["stiffness"] = packed(stiffnesses[number])
+        told.append(frame)
+    return told
+
+
+def in_script(data: Any) -> str:
+    """JSON that may stand in a script element: nothing in it ends the element or begins a comment."""
+    text = json.dumps(data, allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def curves(
@@ -143,13 +174,23 @@ def _largest_strain(network: Network, embedded: np.ndarray) -> float:
     return float(strain[np.isfinite(strain)].max(initial=0.0))
 
 
-def _range(samples: Iterable[np.ndarray]) -> list[float] | None:
-    """Least and greatest finite value; a band around one that is constant."""
+def _sizes(samples: Iterable[np.ndarray]) -> list[float] | None:
+    """Least and greatest size of what is finite."""
+    finite = [np.abs(np.ravel(s)[np.isfinite(np.ravel(s))]) for s in samples]
+    values = np.concatenate(finite) if finite else np.zeros(0)
+    return [float(values.min()), float(values.max())] if len(values) else None
+
+
+def _range(samples: Iterable[np.ndarray], signed: bool) -> list[float] | None:
+    """Least and greatest finite value, symmetric about zero if signed; a band around one that is constant."""
     finite = [np.ravel(s)[np.isfinite(np.ravel(s))] for s in samples]
     values = np.concatenate(finite) if finite else np.zeros(0)
     if len(values) == 0:
         return None
     low, high = float(values.min()), float(values.max())
+    if signed:
+        high = max(abs(low), abs(high)) or 1.0
+        low = -high
     if high - low <= 1e-12 * max(abs(low), abs(high)):
         half = 0.1 * abs(high) or 1.0
         low, high = low - half, high + half

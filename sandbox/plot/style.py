@@ -133,6 +133,10 @@ ROLES = {
     "constant": RoleStyle("#000000", "v"),
     "ground": RoleStyle("#000000", "v"),
     "clamped": RoleStyle("#009E73", "D"),
+    "held": RoleStyle("#009E73", "D"),
+    "moved": RoleStyle("#0072B2", "s"),
+    "imposed": RoleStyle("#0072B2", "s"),
+    "pushed": RoleStyle("#D55E00", ">"),
 }
 """Roles with a mark of their own; a plural or a suffix ("inputs", "output_left") finds it too."""
 OTHER_ROLES = (

@@ -14,8 +14,9 @@ from typing import Any
 
 from PIL import Image
 
-from sandbox.plot.sketch import curves, web
+from sandbox.plot.sketch import curves, in_script, web
 from sandbox.results import PROVENANCE, SCENE, Run
+from sandbox.units import label
 from sandbox.viewing.film import Film, film
 
 PIXELS = 1.6
@@ -44,19 +45,18 @@ def page(run: Run) -> str:
     return Template((folder / "page.html").read_text(encoding="utf-8")).substitute(
         title=escape(str(run.data.attrs.get("title") or scene)),
         scene=escape(str(scene)),
-        description=escape(str(tomllib.loads(written).get("description", "")).strip()),
+        description=escape(_paragraphs(str(tomllib.loads(written).get("description", "")))),
         seed=escape(str(run.data.attrs.get("seed", ""))),
         style=web("sketch.css") + (folder / "page.css").read_text(encoding="utf-8"),
         body="\n".join(filter(None, sections)),
         data=in_script(data),
-        script=web("sketch.js", "curves.js") + (folder / "page.js").read_text(encoding="utf-8"),
+        script=web("sketch.js", "film.js", "curves.js") + (folder / "page.js").read_text(encoding="utf-8"),
     )
 
 
-def in_script(data: Any) -> str:
-    """JSON that may stand in a script element: nothing in it ends the element or begins a comment."""
-    text = json.dumps(data, allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+def _paragraphs(text: str) -> str:
+    """A text whose lines are as long as the page has them; empty lines stay."""
+    return "\n\n".join(" ".join(part.split()) for part in text.strip().split("\n\n"))
 
 
 def _curves(run: Run) -> list[dict[str, Any]]:
@@ -64,7 +64,14 @@ def _curves(run: Run) -> list[dict[str, Any]]:
     if "time" in data.dims:
         potential, kinetic = data["potential_energy"].to_numpy(), data["kinetic_energy"].to_numpy()
         energies = {"kinetic": kinetic, "potential": potential, "total": kinetic + potential}
-        return [curves(data["time"].to_numpy(), energies, xlabel="time", ylabel="energy")]
+        return [
+            curves(
+                data["time"].to_numpy(),
+                energies,
+                xlabel=label(data["time"]),
+                ylabel=label(data["kinetic_energy"], "energy"),
+            )
+        ]
     if "epoch" not in data.dims:
         return []
     drawn = []
@@ -72,23 +79,23 @@ def _curves(run: Run) -> list[dict[str, Any]]:
         series = {k: data[f"{k}_{figure}"].to_numpy() for k in ("train", "test") if f"{k}_{figure}" in data}
         if series:
             name = figure.replace("_", " ")
-            drawn.append(curves(data["epoch"].to_numpy(), series, xlabel="epoch", ylabel=name, log=log))
+            drawn.append(
+                curves(
+                    data["epoch"].to_numpy(),
+                    series,
+                    xlabel="epoch",
+                    ylabel=label(data[f"train_{figure}"], name) if f"train_{figure}" in data else name,
+                    log=log,
+                )
+            )
     return drawn
 
 
 def _network(moving: Film | None) -> str:
     if moving is None:
         return ""
-    play = ""
-    if len(moving.frames) > 1:
-        last = len(moving.frames) - 1
-        play = (
-            '<div class="play"><button type="button" id="play">play</button>'
-            f'<input type="range" id="frame" min="0" max="{last}" value="{last}" aria-label="frame">'
-            '<output id="when" for="frame"></output></div>'
-        )
     note = f'<p class="note">{escape(moving.note)}</p>' if moving.note else ""
-    return _section("Network", f'<div id="network"></div>{play}{note}')
+    return _section("Network", f'<div id="network"></div>{note}')
 
 
 def _pictures(paths: Iterable[Path]) -> str:

@@ -224,3 +224,23 @@ def test_a_network_file_that_changed_since(tmp_path: Path, monkeypatch: pytest.M
     places.write_text(places.read_text().replace("edge c a", "node d 5 5\nedge c d"))
     with pytest.raises(RunError, match="another network"):
         sandbox.export(run, tmp_path / "n.vtu")
+
+
+@pytest.mark.parametrize("form", ["gif", "mp4", "html"])
+def test_films_of_runs(learned: Path, struck: Path, tmp_path: Path, form: str) -> None:
+    heads = {"gif": (0, b"GIF89a"), "mp4": (4, b"ftyp"), "html": (0, b"<!DOCTYPE html>")}
+    start, head = heads[form]
+    for folder in (learned, struck):
+        path = sandbox.export(folder, tmp_path / f"film.{form}")
+        assert path.read_bytes()[start:].startswith(head)
+        assert path.stat().st_size > 5000
+
+
+def test_films_that_cannot_be_made(stretched: Path, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="this run has one"):
+        sandbox.export(stretched, tmp_path / "film.gif")
+    with pytest.raises(RunError, match="all frames of a run"):
+        sandbox.export(stretched, tmp_path / "film.gif", frame=0)
+    with pytest.raises(RunError, match="all frames of a run"):
+        sandbox.export(graphs.square([2, 2]), tmp_path / "film.html")
+    assert list(tmp_path.iterdir()) == []

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import pickle
+import re
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import imageio_ffmpeg
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -20,9 +22,19 @@ from matplotlib.legend import Legend
 from mpl_toolkits.mplot3d.art3d import Line3DCollection
 from PIL import Image
 
+from sandbox.errors import SandboxError
 from sandbox.physics.network import Network
-from sandbox.plot import Snapshot, animate, before_after, draw_curves, draw_deformation, draw_network, learning_curves
-from sandbox.plot.geometry import bond_lines
+from sandbox.plot import (
+    Snapshot,
+    animate,
+    before_after,
+    draw_chains,
+    draw_curves,
+    draw_deformation,
+    draw_network,
+    learning_curves,
+)
+from sandbox.plot.geometry import bond_lines, fineness
 from sandbox.plot.scales import THINNEST, ColourScale, WidthScale
 from sandbox.plot.style import DIVERGING, MISSING, role_styles, style
 
@@ -43,18 +55,29 @@ def lattice(side: int, dimension: int, periodic: bool = False) -> Network:
     return Network(places.astype(float), np.concatenate(edges), np.concatenate(shifts), cell)
 
 
+def line_sets(figure: Figure, axis: int = 0) -> list[LineCollection]:
+    """The bonds of a drawing: one collection, or in space one for each layer that has some."""
+    return [c for c in figure.axes[axis].collections if isinstance(c, LineCollection) and c.get_visible()]
+
+
 def lines_of(figure: Figure, axis: int = 0) -> LineCollection:
-    """The bonds of a drawing."""
-    return next(c for c in figure.axes[axis].collections if isinstance(c, LineCollection))
+    """The bonds of a drawing in the plane."""
+    return line_sets(figure, axis)[0]
 
 
 def count_lines(figure: Figure, axis: int = 0) -> int:
-    lines = lines_of(figure, axis)
-    return len(lines._segments3d) if isinstance(lines, Line3DCollection) else len(lines.get_segments())
+    return sum(
+        len(lines._segments3d) if isinstance(lines, Line3DCollection) else len(lines.get_segments())
+        for lines in line_sets(figure, axis)
+    )
+
+
+def widest(figure: Figure, axis: int = 0) -> float:
+    return max(float(np.max(lines.get_linewidth())) for lines in line_sets(figure, axis))
 
 
 def marks_of(figure: Figure, axis: int = 0) -> list[PathCollection]:
-    return [c for c in figure.axes[axis].collections if isinstance(c, PathCollection)]
+    return [c for c in figure.axes[axis].collections if isinstance(c, PathCollection) and c.get_visible()]
 
 
 def words(figure: Figure) -> list[str]:
@@ -140,12 +163,31 @@ def test_widths_follow_stiffness():
 def test_widths_in_space_stay_with_their_bonds():
     network = lattice(3, 3, periodic=True)
     stiffness = np.where(np.arange(network.n_edges) == 5, 2.0, 0.4)
-    lines = lines_of(draw_network(network, stiffness=stiffness))
-    assert isinstance(lines, Line3DCollection)
-    widest = int(np.argmax(lines.get_linewidth()))
-    roots = np.asarray(lines._segments3d)[widest]
+    sets = line_sets(draw_network(network, stiffness=stiffness))
+    assert all(isinstance(lines, Line3DCollection) for lines in sets)
+    lines = max(sets, key=lambda c: np.max(c.get_linewidth()))
+    roots = np.asarray(lines._segments3d)[int(np.argmax(lines.get_linewidth()))]  # type: ignore[attr-defined]
     node = network.positions[network.edges[5, 0]]
     assert (roots == node).all(axis=1).any()
+
+
+def test_what_is_nearer_hides_what_is_farther():
+    """Two crossed bonds, and nodes before and behind them, seen along the line of sight."""
+    up, round_ = np.radians([18.0, -62.0])
+    sight = np.array([np.cos(up) * np.cos(round_), np.cos(up) * np.sin(round_), np.sin(up)])
+    right = np.array([-np.sin(round_), np.cos(round_), 0.0])
+    ends = np.array([-right, right])
+    for side, over in ((1, True), (-1, False)):
+        points = np.concatenate([ends, [0.8 * side * sight], 1.5 * np.array([sight, -sight]) + 0.9 * right])
+        figure = draw_network(Network(points, [[0, 1], [3, 4]]), state=[0, 0, 1, 0, 0], stiffness=[1, 0.01])
+        dots = [
+            m
+            for m in marks_of(figure)
+            if (m.get_facecolor() == ColourScale(np.arange(2.0), label="")(np.ones(1))).all()
+        ]
+        bond = next(c for c in line_sets(figure) if np.max(c.get_linewidth()) == widest(figure))
+        assert len(dots) == 1
+        assert (dots[0].get_zorder() > bond.get_zorder()) == over
 
 
 def test_zero_and_negative_stiffness():
@@ -203,7 +245,7 @@ def test_networks_without_bonds_and_without_extent(dimension: int, nodes: int):
     points[:, 0] = np.arange(nodes)
     figure = draw_network(Network(points, []), state=np.arange(nodes), stiffness=[])
     assert not [c for c in figure.axes[0].collections if isinstance(c, LineCollection)]
-    assert len(marks_of(figure)[0].get_sizes()) == nodes
+    assert sum(len(m.get_sizes()) for m in marks_of(figure)) == nodes
     render(figure)
     render(draw_network(Network(points[:, ::-1], [])))  # upright
 
@@ -263,8 +305,7 @@ def test_before_after_share_their_scales(dimension: int):
     hard = {"state": np.full(network.n_nodes, 4.0), "stiffness": np.full(network.n_edges, 2.0)}
     figure = before_after(network, soft, hard, roles={"input": [0]}, titles=("untrained", "trained"))
     assert [ax.get_title() for ax in figure.axes[:2]] == ["untrained", "trained"]
-    ratio = np.max(lines_of(figure, 1).get_linewidth()) / np.max(lines_of(figure, 0).get_linewidth())
-    assert ratio == pytest.approx(2)
+    assert widest(figure, 1) / widest(figure, 0) == pytest.approx(2)
     first, second = (marks_of(figure, i)[0].get_facecolor()[0] for i in (0, 1))
     scale = ColourScale(np.array([0.0, 4.0]), label="")
     np.testing.assert_allclose([first, second], scale(np.array([0.0, 4.0])))
@@ -281,11 +322,12 @@ def test_deformation(dimension: int, periodic: bool):
     moved = network.positions * 1.1
     strain = network.lengths(moved) / network.lengths() - 1
     figure = draw_deformation(network, moved, strain=strain, scale=3, roles={"clamped": [0]})
-    rest, now = (c for c in figure.axes[0].collections if isinstance(c, LineCollection))
     assert words(figure) == ["clamped", "at rest", "deformed (×3)"]
     assert bar_label(figure) == "bond strain"
     render(figure)
+    assert count_lines(figure) == 2 * len(bond_lines(network, moved)[0])
     if dimension == 2:
+        rest, now = line_sets(figure)
         assert len(rest.get_segments()) == len(now.get_segments()) == len(bond_lines(network, moved)[0])
         np.testing.assert_allclose(now.get_segments()[0][0] - rest.get_segments()[0][0], 0, atol=1e-12)
         far = marks_of(figure)[0].get_offsets()[-1]
@@ -299,6 +341,53 @@ def test_strain_is_symmetric_about_zero():
     np.testing.assert_allclose(colours[:2], [DIVERGING(1.0), DIVERGING(0.5)])
     np.testing.assert_allclose(colours[3], to_rgba(MISSING))
     draw_deformation(network, network.positions, strain=np.zeros(4))
+
+
+def test_deformation_with_stiffness():
+    network = lattice(3, 2)
+    stiffness = np.arange(1.0, 13.0)
+    figure = draw_deformation(network, network.positions, stiffness=stiffness, stiffness_label="k (N/m)")
+    widths = np.asarray(line_sets(figure)[1].get_linewidth())
+    np.testing.assert_allclose(widths / widths[-1], stiffness / 12)
+    assert "k (N/m)" in words(figure)
+    same = draw_deformation(network, network.positions, stiffness=np.ones(12))
+    assert words(same) == ["at rest", "deformed"]  # widths that are all alike say nothing
+
+
+@pytest.mark.parametrize("periodic", [False, True])
+@pytest.mark.parametrize("dimension", [1, 2, 3])
+def test_force_chains(dimension: int, periodic: bool):
+    network = lattice(3, dimension, periodic)
+    tension = np.linspace(-1, 2, network.n_edges)
+    figure = draw_chains(network, tension, tension_label="tension (N)", roles={"held": [0]}, title="chains")
+    assert count_lines(figure) == len(bond_lines(network, network.positions)[0])
+    assert bar_label(figure) == "tension (N)"
+    assert words(figure) == ["held"]
+    render(figure)
+    if dimension == 2:
+        widths, colours = np.asarray(lines_of(figure).get_linewidth()), np.asarray(lines_of(figure).get_color())
+        assert (np.diff(widths) >= 0).all()  # the strongest lie on top
+        np.testing.assert_allclose(colours[-1], DIVERGING(1.0))
+        size = np.sort(np.abs(tension[bond_lines(network, network.positions)[1]]))
+        np.testing.assert_allclose(widths[-3:] / widths[-1], size[-3:] / 2)
+
+
+def test_force_chains_that_carry_nothing():
+    network = lattice(3, 2)
+    for tension in (np.zeros(12), np.full(12, np.nan)):
+        figure = draw_chains(network, tension)
+        assert set(lines_of(figure).get_linewidth()) == {THINNEST}
+        render(figure)
+
+
+def test_crowded_networks_have_finer_lines():
+    rng = np.random.default_rng(0)
+    points = rng.random((30, 2))
+    few = np.array([(i, (i + 1) % 30) for i in range(30)])
+    all_ = np.array([(i, j) for i in range(30) for j in range(i)])
+    loose, hairball = (draw_network(Network(points, e), stiffness=np.ones(len(e))) for e in (few, all_))
+    assert widest(hairball) < 0.6 * widest(loose)
+    assert fineness(lattice(6, 2)) == 1
 
 
 def test_curves():
@@ -349,6 +438,46 @@ def test_animation(dimension: int, tmp_path):
     assert (first != last).any(axis=2).mean() > 0.005
 
 
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_film_as_mp4(dimension: int, tmp_path):
+    network = lattice(3, dimension)
+    times = np.linspace(0, 1, 6)
+    motion = network.positions + 0.3 * np.sin(6 * times)[:, None, None]
+    animate(network, times, motion, tmp_path / "film.mp4", colour=motion[..., 0], fps=12, dpi=80)
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-i", tmp_path / "film.mp4", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+    done = subprocess.run(command, capture_output=True, check=True)
+    told = re.search(r"Video: h264.* (\d+)x(\d+)[, ].* 12 fps", done.stderr.decode())
+    assert told is not None
+    wide, high = int(told[1]), int(told[2])
+    assert not wide % 2
+    assert not high % 2
+    pictures = np.frombuffer(done.stdout, np.uint8).reshape(-1, high, wide, 3)
+    assert len(pictures) == 6
+    assert (pictures[0][0] > 240).all()
+    assert (np.abs(pictures[0].astype(int) - pictures[2]) > 30).any(axis=2).mean() > 0.005
+    assert [p.name for p in tmp_path.iterdir()] == ["film.mp4"]
+
+
+def test_film_of_stiffnesses(tmp_path):
+    network = lattice(3, 2)
+    stiffness = np.stack([np.ones(12), np.full(12, 3.0)])
+    path = tmp_path / "film.gif"
+    animate(network, [0, 1], None, path, stiffness=stiffness, stiffness_label="k", time_label="epoch")
+    with Image.open(path) as film:
+        first = np.asarray(film.convert("L"))
+        film.seek(1)
+        last = np.asarray(film.convert("L"))
+    dark = [(picture < 128).sum() for picture in (first, last)]
+    assert dark[1] > 1.5 * dark[0]
+
+
+def test_mp4_without_ffmpeg_names_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    with pytest.raises(SandboxError, match=r"pip install 'matter-sandbox\[film\]'"):
+        animate(NET, [0], None, tmp_path / "film.mp4")
+    assert not list(tmp_path.iterdir())
+
+
 def test_frames_at_rest_are_kept(tmp_path):
     network = lattice(2, 2)
     animate(network, [0, 1e-3, 2e-3], np.tile(network.positions, (3, 1, 1)), tmp_path / "still.gif")
@@ -393,6 +522,10 @@ NET = lattice(3, 2)
         (lambda p: animate(NET, [], np.zeros((0, 9, 2)), p), "at least one frame"),
         (lambda p: animate(NET, [0], np.zeros((1, 9, 2)), p, colour=[1]), r"colour has shape \(1,\)"),
         (lambda p: animate(NET, [0], np.zeros((1, 9, 2)), p, fps=0), "fps is 0"),
+        (lambda p: animate(NET, [0], None, p, stiffness=[[1]]), r"stiffness has shape \(1, 1\); expected \(1, 12\)"),
+        (lambda p: animate(NET, [0], None, p, kind="avi"), "kind is 'avi'; expected one of 'gif', 'mp4', 'html'"),
+        (lambda p: draw_chains(NET, [1]), r"tension has shape \(1,\); expected \(12,\)"),
+        (lambda p: draw_deformation(NET, NET.positions, stiffness=[0]), r"stiffness has shape \(1,\)"),
     ],
 )
 def test_errors_name_the_argument(call, said: str, tmp_path):

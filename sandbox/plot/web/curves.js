@@ -1,13 +1,4 @@
-// Curves as SVG, read by pointing at them or with the arrow keys. Needs sketch.js: brief, floats, make.
-
-/** Round steps between low and high, about `count` of them. */
-function roundTicks(low, high, count) {
-  const rough = (high - low) / count, power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 2.5, 5, 10].map((s) => s * power).find((s) => s >= rough) || rough;
-  const ticks = [];
-  for (let t = Math.ceil(low / step - 1e-9) * step; t <= high + 1e-9 * step; t += step) ticks.push(Math.abs(t) < 1e-9 * step ? 0 : t);
-  return ticks;
-}
+// Curves as SVG, read by pointing at them or with the arrow keys. Needs sketch.js: brief, floats, make, roundTicks.
 
 /** Ticks of a logarithmic axis: powers of ten, and parts of them where these are few. */
 function logTicks(low, high) {

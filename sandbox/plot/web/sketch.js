@@ -19,6 +19,16 @@ function brief(value, digits = 4) {
   return text.replace(/(\.\d*?)0+(e|$)/, "$1$2").replace(/\.(e|$)/, "$1").replace("-", "−");
 }
 
+/** Round steps between low and high, about `count` of them. */
+function roundTicks(low, high, count) {
+  if (!(high > low)) return [low];
+  const rough = (high - low) / count, power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 2.5, 5, 10].map((s) => s * power).find((s) => s >= rough) || rough;
+  const ticks = [];
+  for (let t = Math.ceil(low / step - 1e-9) * step; t <= high + 1e-9 * step && ticks.length < 50; t += step) ticks.push(Math.abs(t) < 1e-9 * step ? 0 : t);
+  return ticks;
+}
+
 /** An element with attributes and children. */
 function make(name, attributes = {}, ...children) {
   const spaced = name.startsWith("svg:");
@@ -75,7 +85,7 @@ class Sketch {
     this.box = net.box.map((corner) => corner.slice());
     this.stateRange = net.state ? net.state.slice() : null;
     this.strainMost = net.strain || 0;
-    this.stiffMost = net.stiffness || 0;
+    [this.stiffLeast, this.stiffMost] = net.stiffness || [Infinity, 0];
     this.turn = { yaw: 0.49, pitch: 0.31 };
     this.lengths = this.lengthsAt(this.rest);
     this.marked = new Int16Array(this.count).fill(-1);
@@ -102,9 +112,13 @@ class Sketch {
     if (state) {
       let [low, high] = this.stateRange || [Infinity, -Infinity];
       for (const v of state) if (Number.isFinite(v)) { low = Math.min(low, v); high = Math.max(high, v); }
+      if (this.net.signed) { high = Math.max(Math.abs(low), Math.abs(high)) || 1; low = -high; }
       if (high > low || !this.stateRange) this.stateRange = high > low ? [low, high] : [low - 0.5, low + 0.5];
     }
-    if (stiffness) for (const k of stiffness) if (Number.isFinite(k)) this.stiffMost = Math.max(this.stiffMost, Math.abs(k));
+    if (stiffness) for (const k of stiffness) if (Number.isFinite(k)) {
+      this.stiffMost = Math.max(this.stiffMost, Math.abs(k));
+      this.stiffLeast = Math.min(this.stiffLeast, Math.abs(k));
+    }
     this.strain = null;
     if (this.net.moves && positions && !state) {
       const now = this.lengthsAt(positions);
@@ -203,11 +217,15 @@ class Sketch {
     return [[points[3 * i], points[3 * i + 1], from[0], from[1]], [to[0], to[1], points[3 * j], points[3 * j + 1]]];
   }
 
+  stateMap() {
+    return this.net.signed ? this.net.diverging : this.net.sequential;
+  }
+
   stateColour(value) {
     if (!Number.isFinite(value) || !this.stateRange) return this.net.palette.missing;
     const [low, high] = this.stateRange;
     const share = high > low ? (value - low) / (high - low) : 0.5;
-    return this.net.sequential[Math.max(0, Math.min(255, Math.round(255 * share)))];
+    return this.stateMap()[Math.max(0, Math.min(255, Math.round(255 * share)))];
   }
 
   edgeColour(e) {
@@ -223,16 +241,16 @@ class Sketch {
 
   draw() {
     if (!this.frame || !this.width) return;
-    const context = this.canvas.getContext("2d"), { palette, roles, moves } = this.net;
+    const context = this.canvas.getContext("2d"), { palette, moves } = this.net;
     const x = (moves && this.frame.positions) || this.rest;
     const place = this.projection();
     const points = (this.pointsNow = this.points(x, place));
     const gap = this.net.spacing * this.unit * (this.dim === 3 ? 1.3 : 1);
-    const radius = Math.min(0.2 * gap, 6.5), widest = Math.max(1.6, Math.min(0.32 * gap, 6.5)) * (this.dim === 3 ? 0.7 : 1);
+    const radius = Math.min(0.2 * gap, 6.5), widest = Math.max(1.6, Math.min(0.32 * gap, 6.5) * this.net.fine);
     const plain = Math.max(0.5, Math.min(0.09 * gap, 1.6));
-    const { state, stiffness } = this.frame;
+    const { state } = this.frame;
     this.onEdges = Boolean(state) && radius < 1.2 && this.edges > 0;
-    this.widthOf = (k) => Math.max(0.5, (widest * Math.abs(k)) / (this.stiffMost || 1));
+    this.widthOf = (k) => (this.uniform() ? 1.6 * plain : Math.max(0.5, (widest * Math.abs(k)) / (this.stiffMost || 1)));
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     context.fillStyle = "#fff";
     context.fillRect(0, 0, this.width, this.height);
@@ -249,54 +267,29 @@ class Sketch {
       context.stroke();
     }
 
-    const order = Array.from({ length: this.edges }, (_, e) => e);
-    const depth = (e) => (points[3 * this.ends[2 * e] + 2] + points[3 * this.ends[2 * e + 1] + 2]) / 2;
-    if (this.dim === 3) order.sort((a, b) => depth(b) - depth(a));
-    const batches = new Map(); // edges of one look are one path; those in space are drawn one by one, the far ones first
-    for (const e of order) {
-      let width = stiffness ? Math.round(8 * this.widthOf(stiffness[e])) / 8 : this.onEdges ? 2 * plain : plain;
-      if (!(width > 0)) width = 0.5;
-      const fade = this.dim === 3 ? Math.round(10 * 0.7 * Math.min(1, Math.max(0, depth(e)))) / 10 : 0;
-      const look = `${this.edgeColour(e)}|${width}|${fade}`;
-      const key = this.dim === 3 ? e : look;
-      let batch = batches.get(key);
-      if (!batch) batches.set(key, (batch = { look, lines: [] }));
-      batch.lines.push(...this.linesOf(e, x, points, place));
-    }
-    for (const { look, lines } of batches.values()) {
-      const [colour, width, fade] = look.split("|");
-      context.strokeStyle = colour;
-      context.globalAlpha = 1 - fade;
-      context.lineWidth = +width;
-      context.beginPath();
-      for (const [a, b, c, d] of lines) {
-        context.moveTo(a, b);
-        if (this.net.arcs && Math.abs(c - a) > 1.5 * gap) context.quadraticCurveTo((a + c) / 2, b - 0.5 * Math.abs(c - a), c, d);
-        else context.lineTo(c, d);
+    if (this.dim === 3) {
+      // Far ones first, nodes and edges together: an edge is as far as its farther end, so that it hides no node of its own.
+      const far = (e) => Math.max(points[3 * this.ends[2 * e] + 2], points[3 * this.ends[2 * e + 1] + 2]);
+      const all = [];
+      for (let e = 0; e < this.edges; e++) all.push([far(e) + 1e-6, e, -1]);
+      for (let n = 0; n < this.count; n++) all.push([this.marked[n] >= 0 ? -1 : points[3 * n + 2], -1, n]);
+      all.sort((a, b) => b[0] - a[0]);
+      for (const [depth, e, n] of all) {
+        if (n >= 0) this.drawNode(context, n, radius);
+        else this.drawEdges(context, this.looksOf(e, plain, depth), this.linesOf(e, x, points, place), gap);
       }
-      context.stroke();
-    }
-    context.globalAlpha = 1;
-
-    const nodes = Array.from({ length: this.count }, (_, n) => n);
-    nodes.sort((a, b) => (this.marked[a] >= 0) - (this.marked[b] >= 0) || points[3 * b + 2] - points[3 * a + 2]);
-    for (const n of nodes) {
-      const [px, py] = [points[3 * n], points[3 * n + 1]];
-      if (!Number.isFinite(px)) continue;
-      const near = this.dim === 3 ? 1.2 - 0.5 * points[3 * n + 2] : 1;
-      const role = this.marked[n] >= 0 ? roles[this.marked[n]] : null;
-      const bare = this.edges === 0;
-      if (!role && radius < 1.2 && !bare) continue;
-      const size = near * (role ? Math.max(4.5, Math.min(1.55 * radius, 9)) : Math.max(radius, bare ? 1.5 : 0) * (state ? 1 : 0.6));
-      context.fillStyle = state ? this.stateColour(state[n]) : role ? role.colour : palette.ink;
-      context.strokeStyle = role ? role.colour : palette.ink;
-      context.lineWidth = role ? 1.8 : 0.7;
-      context.beginPath();
-      const shape = role ? corners(role.marker) : null;
-      if (!shape) context.arc(px, py, size, 0, 2 * Math.PI);
-      else { shape.forEach(([u, v], i) => (i ? context.lineTo(px + size * u, py + size * v) : context.moveTo(px + size * u, py + size * v))); context.closePath(); }
-      context.fill();
-      context.stroke();
+    } else {
+      const batches = new Map(); // edges of one look are one path
+      for (let e = 0; e < this.edges; e++) {
+        const look = this.looksOf(e, plain, 0), key = look.join("|");
+        let batch = batches.get(key);
+        if (!batch) batches.set(key, (batch = { look, lines: [] }));
+        batch.lines.push(...this.linesOf(e, x, points, place));
+      }
+      for (const { look, lines } of batches.values()) this.drawEdges(context, look, lines, gap);
+      for (const marked of [false, true]) {
+        for (let n = 0; n < this.count; n++) if (this.marked[n] >= 0 === marked) this.drawNode(context, n, radius);
+      }
     }
     this.frames += 1;
     this.canvas.dataset.frames = this.frames;
@@ -306,10 +299,63 @@ class Sketch {
     }
   }
 
+  /** Colour, width and opacity of an edge. */
+  looksOf(e, plain, depth) {
+    const { stiffness } = this.frame;
+    let width = stiffness ? Math.round(8 * this.widthOf(stiffness[e])) / 8 : this.onEdges ? 2 * plain : plain;
+    if (!(width > 0)) width = 0.5;
+    return [this.edgeColour(e), width, 1 - 0.7 * Math.min(1, Math.max(0, depth))];
+  }
+
+  drawEdges(context, [colour, width, opacity], lines, gap) {
+    context.strokeStyle = colour;
+    context.globalAlpha = opacity;
+    context.lineWidth = width;
+    context.beginPath();
+    for (const [a, b, c, d] of lines) {
+      context.moveTo(a, b);
+      if (this.net.arcs && Math.abs(c - a) > 1.5 * gap) context.quadraticCurveTo((a + c) / 2, b - 0.5 * Math.abs(c - a), c, d);
+      else context.lineTo(c, d);
+    }
+    context.stroke();
+    context.globalAlpha = 1;
+  }
+
+  drawNode(context, n, radius) {
+    const { palette, roles } = this.net, { state } = this.frame, points = this.pointsNow;
+    const [px, py] = [points[3 * n], points[3 * n + 1]];
+    const role = this.marked[n] >= 0 ? roles[this.marked[n]] : null, bare = this.edges === 0;
+    if (!Number.isFinite(px) || (!role && radius < 1.2 && !bare)) return;
+    const near = this.dim === 3 ? 1.2 - 0.5 * points[3 * n + 2] : 1;
+    const size = near * (role ? Math.max(4.5, Math.min(1.55 * radius, 9)) : Math.max(radius, bare ? 1.5 : 0) * (state ? 1 : 0.6));
+    context.fillStyle = state ? this.stateColour(state[n]) : role ? role.colour : palette.ink;
+    context.strokeStyle = role ? role.colour : palette.ink;
+    context.lineWidth = role ? 1.8 : 0.7;
+    context.beginPath();
+    const shape = role ? corners(role.marker) : null;
+    if (!shape) context.arc(px, py, size, 0, 2 * Math.PI);
+    else { shape.forEach(([u, v], i) => (i ? context.lineTo(px + size * u, py + size * v) : context.moveTo(px + size * u, py + size * v))); context.closePath(); }
+    context.fill();
+    context.stroke();
+  }
+
+  /** Whether all stiffnesses are one: their width then says nothing, and lines are plain. */
+  uniform() {
+    return this.stiffMost - this.stiffLeast <= 1e-6 * this.stiffMost;
+  }
+
+  /** Up to three round stiffnesses within their range. */
+  examples() {
+    if (this.uniform()) return [this.stiffMost];
+    const round = roundTicks(this.stiffLeast, this.stiffMost, 4).filter((k) => k > 0);
+    if (round.length < 2) return [this.stiffLeast || this.stiffMost / 2, this.stiffMost];
+    return [...new Set([0, (round.length - 1) >> 1, round.length - 1])].map((i) => round[i]);
+  }
+
   drawKey() {
     if (!this.frame) return;
     this.keyed = true;
-    const { roles, palette, sequential, diverging } = this.net;
+    const { roles, palette, diverging } = this.net;
     const hollow = Boolean(this.frame.state);
     const swatch = (inner) => make("svg:svg", { width: 22, height: 16, viewBox: "-11 -8 22 16", "aria-hidden": "true" }, inner);
     const entry = (inner, text) => make("span", { class: "sketch-entry" }, swatch(inner), text);
@@ -323,21 +369,24 @@ class Sketch {
     }
     if (this.frame.stiffness && this.stiffMost && this.unit) {
       entries.push(make("span", { class: "sketch-entry" }, this.net.stiffnessLabel + ":"));
-      for (const k of [this.stiffMost / 4, this.stiffMost / 2, this.stiffMost]) {
+      for (const k of this.examples()) {
         const width = this.widthOf ? this.widthOf(k) : 2;
         entries.push(entry(make("svg:line", { x1: -9, x2: 9, stroke: palette.edge, "stroke-width": width }), brief(k, 3)));
       }
     }
     this.key.replaceChildren(...entries);
-    const range = this.strain ? [-this.strainMost, this.strainMost] : this.frame.state ? this.stateRange : null;
+    const most = this.strainMost || 1;
+    const range = this.strain ? [-most, most] : this.frame.state ? this.stateRange : null;
     this.bar.replaceChildren();
     if (!range) return;
-    const map = this.strain ? diverging : sequential;
+    const map = this.strain ? diverging : this.stateMap();
     const stops = [0, 32, 64, 96, 128, 160, 192, 224, 255].map((i) => map[i]).join(",");
-    const ticks = [1, 0.75, 0.5, 0.25, 0].map((s) => make("span", {}, brief(range[0] + s * (range[1] - range[0]), 3)));
+    const [low, high] = range;
+    const ticks = roundTicks(low, high, 5).map((t) => make("span", { style: `bottom:${((100 * (t - low)) / (high - low || 1)).toFixed(2)}%` }, brief(t, 3)));
+    const widest = Math.max(...ticks.map((t) => t.textContent.length));
     this.bar.append(
       make("div", { class: "sketch-ramp", style: `background:linear-gradient(to top,${stops})` }),
-      make("div", { class: "sketch-ticks" }, ...ticks),
+      make("div", { class: "sketch-ticks", style: `width:${widest}ch` }, ...ticks),
       make("div", { class: "sketch-label" }, this.strain ? "bond strain" : this.net.stateLabel),
     );
   }
