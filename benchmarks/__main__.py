@@ -66,7 +66,7 @@ def run(name: str, options: argparse.Namespace, command: str) -> int:
     sizes = workload.quick if options.quick else workload.sizes
     if options.sizes and len(workload.sizes) > 1:
         sizes = [int(float(size)) for size in options.sizes.split(",")]
-    outcomes, late = [], set()
+    outcomes, late, page = [], set(), options.results
     for size in sizes:
         print(f"{name}, {size:,} nodes", flush=True)
         case = workload.case(size, options.quick)
@@ -78,7 +78,7 @@ def run(name: str, options: argparse.Namespace, command: str) -> int:
         late |= {who for who, why in outcome.skipped if why.startswith("took")}
         late |= {cell.name for cell in outcome.cells if cell.gave_up}
         outcomes.append(outcome)
-    page = write(workload, outcomes, command, options.threads, options.results)
+        page = write(workload, outcomes, command, options.threads, options.results)
     print(page.read_text(encoding="utf-8") if not options.quick else f"wrote {page.name}")
     return sum(not agrees(workload, cell) for outcome in outcomes for cell in outcome.cells)
 
