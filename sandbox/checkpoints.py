@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from sandbox.errors import RunError
-from sandbox.files import digest, write_atomically, write_text
+from sandbox.files import digest, read_text, write_atomically, write_text
 from sandbox.interrupts import Interrupts
 from sandbox.plain import NotPlain, pack, unpack
 from sandbox.report import Reporter
@@ -37,10 +37,15 @@ class Checkpoints:
 
     ``checkpoints/000012.npz`` has the arrays and, as JSON, everything else; ``000012.json``, written when that is on
     the disk, its checksum. A checkpoint without a checksum that fits is none.
+
+    Raises:
+        RunError: if the folder is a link, which could lead what is written and dropped anywhere.
     """
 
     def __init__(self, run: Path) -> None:
         self.folder = run / FOLDER
+        if self.folder.is_symlink():
+            raise RunError(f"{self.folder} leads out of the run folder; put the checkpoints themselves there")
 
     def save(self, state: State) -> None:
         """Write a state of plain data, see :mod:`sandbox.plain`, and drop all but the last two.
@@ -86,7 +91,8 @@ class Checkpoints:
             self._drop(number)
         if self.folder.is_dir():
             for rest in self.folder.glob(".*"):
-                rest.unlink(missing_ok=True)
+                with suppress(OSError):
+                    rest.unlink(missing_ok=True)
             with suppress(OSError):  # something of somebody else's is in it
                 self.folder.rmdir()
 
@@ -95,7 +101,7 @@ class Checkpoints:
 
     def _read(self, number: int) -> State:
         data, note = self._files(number)
-        said = json.loads(note.read_text(encoding="utf-8"))
+        said = json.loads(read_text(note))
         if said["format"] != FORMAT:
             raise ValueError(f"format {said['format']}; this version reads {FORMAT}")
         if said["sha256"] != digest(data):
@@ -122,7 +128,9 @@ class Checkpoints:
                 path.unlink(missing_ok=True)
 
 
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, zipfile.BadZipFile, RecursionError)
+_UNREADABLE = (
+    OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, MemoryError, zipfile.BadZipFile, RecursionError,
+)  # fmt: skip
 
 
 class Keeper:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +24,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """
     temporary = path.with_name(f".{path.name}{PARTIAL}")
     try:
+        temporary.unlink(missing_ok=True)  # a link would lead what is written out of the folder
         write(temporary)
         _to_disk(temporary)
         os.replace(temporary, path)  # noqa: PTH105
@@ -43,9 +46,35 @@ def write_text(path: Path, text: str) -> None:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal digits."""
+    """SHA-256 of a file, in hexadecimal digits.
+
+    Raises:
+        OSError: if it cannot be read, or is not a regular file.
+    """
+    require_regular(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_text(path: Path) -> str:
+    """The text of a regular file.
+
+    Raises:
+        OSError: if it cannot be read, or is something else, say a pipe, that might be waited on for ever.
+        ValueError: if it is not UTF-8.
+    """
+    require_regular(path)
+    return path.read_text(encoding="utf-8")
+
+
+def require_regular(path: Path) -> None:
+    """Look at a file before it is opened.
+
+    Raises:
+        OSError: if it is not there, or not a regular file or a link to one.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
 
 
 def _to_disk(path: Path) -> None:

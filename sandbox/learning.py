@@ -12,6 +12,7 @@ from sandbox import apparatus_state
 from sandbox.build import Setup
 from sandbox.dataset import fingerprint, network_dataset
 from sandbox.errors import RunError, SandboxError
+from sandbox.plain import misfit
 from sandbox.replay import record
 from sandbox.seeds import stream
 
@@ -129,15 +130,45 @@ class Learner:
         try:
             if state["of"] != fingerprint(setup):
                 raise RunError("the checkpoint is of another network, or of other samples, than the scene gives here")
+            self._check(state)
             self.epoch, self._done, self.history = state["epoch"], state["done"], state["history"]
             self._skipped = state["skipped"]
             self._stiffness = list(state["stiffness"])
             self._state_before = state["state before"]
             apparatus_state.restore(setup.apparatus, state["apparatus"])
             setup.bench.rng.bit_generator.state = state["rng"]
-            controller.restore(setup.bench, state["controller"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise RunError(f"the checkpoint is not one of this scene's learning: {error}") from error
+        try:
+            controller.restore(setup.bench, state["controller"])
+        except SandboxError:
+            raise
+        except Exception as error:  # of a plugin, so anything may come
+            raise RunError(f"the controller cannot go on from the checkpoint: {error!r}") from error
+
+    def _check(self, state: dict[str, Any]) -> None:
+        """Whether a state has the form of one of this learner's.
+
+        Raises:
+            ValueError: where it has not.
+        """
+        model = {name: value for name, value in self.state().items() if name != "controller"}
+        knobs = len(self.setup.apparatus.stiffness)
+        model |= {"history": [{"epoch": 0, "relaxations": 0}], "stiffness": np.zeros((1, knobs))}
+        problem = misfit(state, model)
+        if problem is not None:
+            raise ValueError(problem)
+        training, samples = self.setup.scene.training, len(self.setup.task.train)
+        assert training is not None
+        if not (state["epoch"] >= 0 and 0 <= state["done"] <= samples and 0 <= state["skipped"] <= samples):
+            raise ValueError(f"{state['done']} samples of epoch {state['epoch']}")
+        if not all(isinstance(value, (int, float, np.number)) for f in state["history"] for value in f.values()):
+            raise ValueError("a figure of its history is no number")
+        rows = len(state["history"])
+        kept = min(rows, 2) if training.keep == "ends" else rows
+        shapes = (kept, knobs), self._state_before.shape
+        if not rows or (state["stiffness"].shape, state["state before"].shape) != shapes:
+            raise ValueError("its record does not fit the network")
 
     def _outputs(self, which: np.ndarray) -> np.ndarray:
         """(S', outputs) of samples, a slab at a time."""

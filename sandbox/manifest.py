@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sandbox.errors import RunError
-from sandbox.files import digest, write_text
+from sandbox.files import digest, read_text, write_text
+from sandbox.plain import misfit
 
 MANIFEST = "manifest.json"
 
@@ -76,12 +77,14 @@ def read(folder: Path) -> Manifest | None:
     """
     path = folder / MANIFEST
     try:
-        body = json.loads(path.read_text(encoding="utf-8"))
+        body = json.loads(read_text(path))
         own = body.pop("sha256")
         if own != _own(body):
             raise ValueError("its checksum does not fit")
         if any(Path(name).name != name for name in body["files"]):
             raise ValueError("it names files elsewhere")
+        if misfit(body, {"stage": "", "files": {}, "strict": False, "resumed": [{}]}) or None in body.values():
+            raise ValueError("a value of it is of another type")
         return Manifest(body["stage"], body["files"], body["strict"], body["resumed"])
     except FileNotFoundError:
         return None

@@ -16,6 +16,7 @@ from sandbox.physics.dynamics import simulate
 from sandbox.physics.material import Material
 from sandbox.physics.memory import require
 from sandbox.physics.trajectory import Drive, Trajectory
+from sandbox.plain import misfit
 from sandbox.report import Reporter
 
 PIECES = 100
@@ -153,12 +154,32 @@ class Motion:
         try:
             if state["of"] != fingerprint(self.setup):
                 raise RunError("the checkpoint is of another network than the scene gives here")
+            self._check(state)
             self.step, self._positions, self._velocities = state["step"], state["positions"], state["velocities"]
             self._recorded = len(state["records"]["kinetic"])
             for name, record in self._records.items():
                 record[: self._recorded] = state["records"][name]
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise RunError(f"the checkpoint is not one of this scene's motion: {error}") from error
+
+    def _check(self, state: dict[str, Any]) -> None:
+        """Whether a state has the form of one of this motion's.
+
+        Raises:
+            ValueError: where it has not.
+        """
+        shape = self._velocities.shape
+        problem = misfit(state, {**self.state(), "positions": self._velocities})
+        if problem is not None:
+            raise ValueError(problem)
+        if not 0 <= state["step"] <= self.settings.steps:
+            raise ValueError(f"step {state['step']} of {self.settings.steps}")
+        recorded = {len(values) for values in state["records"].values()}
+        if len(recorded) > 1 or not 1 <= max(recorded) <= state["step"] // self.settings.every + 1:
+            raise ValueError("its record does not fit its step")
+        for name in ("positions", "velocities"):
+            if state[name] is None or state[name].shape != shape:
+                raise ValueError(f"the {name} do not fit the network")
 
     def dataset(self) -> xr.Dataset:
         """Everything recorded."""

@@ -102,3 +102,43 @@ def unpack(text: str, array: Callable[[str], np.ndarray]) -> Any:
         raise ValueError(f"there is no kind of value {kind!r}")
 
     return rich(json.loads(text))
+
+
+def misfit(value: Any, model: Any, name: str = "state") -> str | None:
+    """Where a value that was read is not of the form of another, and why; None if it is.
+
+    Types, the keys that the model has, kinds and dimensions of arrays are compared, and the entries of a list with the
+    model's first. Where one of the two is None, nothing is.
+    """
+    if value is None or model is None:
+        return None
+    if isinstance(model, (np.ndarray, np.generic)):
+        if not isinstance(value, (np.ndarray, np.generic)):
+            return f"{name} is {_short(value)} in place of an array"
+        if (value.dtype.kind, value.dtype.itemsize, value.ndim) != (model.dtype.kind, model.dtype.itemsize, model.ndim):
+            return f"{name} is an array of {value.dtype} with shape {value.shape}"
+        if value.dtype.kind == "f" and np.isfinite(model).all() and not np.isfinite(value).all():
+            return f"{name} has a number that is not finite"
+        return None
+    if isinstance(model, float) and type(value) in (int, float):
+        return None if abs(value) <= _LARGEST or not abs(model) <= _LARGEST else f"{name} is not finite"
+    if type(value) is not type(model):
+        return f"{name} is {_short(value)}, of another type"
+    if isinstance(model, int) and not abs(value) < 2**128:  # states of generators have as many bits
+        return f"{name} is out of range"
+    if isinstance(model, dict):
+        if missing := [key for key in model if key not in value]:
+            return f"{name} lacks {missing[0]!r}"
+        problems = (misfit(value[key], model[key], f"{name}[{key!r}]") for key in model)
+        return next((p for p in problems if p is not None), None)
+    if isinstance(model, list) and model:
+        problems = (misfit(item, model[0], f"{name}[{n}]") for n, item in enumerate(value))
+        return next((p for p in problems if p is not None), None)
+    return None
+
+
+def _short(value: Any) -> str:
+    return repr(value)[:40]
+
+
+_LARGEST = 1.7976931348623157e308

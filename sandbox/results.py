@@ -15,11 +15,12 @@ from sandbox import manifest, provenance
 from sandbox.checkpoints import FOLDER as CHECKPOINTS
 from sandbox.checkpoints import Checkpoints
 from sandbox.errors import RunError
-from sandbox.files import PARTIAL
+from sandbox.files import PARTIAL, read_text
 from sandbox.files import write_atomically as write_atomically
 from sandbox.files import write_text as write_text
 from sandbox.lock import LOCK, locked
 from sandbox.manifest import MANIFEST
+from sandbox.plain import misfit
 from sandbox.shown import Shown
 
 if TYPE_CHECKING:
@@ -190,9 +191,13 @@ def open_run(folder: str | Path) -> xr.Dataset:
     if drawn:
         warnings.warn(f"{folder}: not as the run drew it: {', '.join(drawn)}", UserWarning, stacklevel=2)
     try:
-        return xr.load_dataset(path, engine="h5netcdf")
-    except (OSError, ValueError, KeyError) as error:
+        data = xr.load_dataset(path, engine="h5netcdf")
+        problem = misfit(dict(data.attrs), {"title": "", "scene": ""})
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise RunError(f"{path} cannot be read: {error}") from error
+    if problem is not None:
+        raise RunError(f"{path} is not the dataset of a run: {problem.removeprefix('state')}")
+    return data
 
 
 def read_run(folder: Path) -> Run:
@@ -205,7 +210,14 @@ def read_run(folder: Path) -> Run:
     found = manifest.read(folder)
     assert found is not None
     pictures = [folder / name for name in found.files if name not in COMPUTED]
-    return Run(folder, data, json.loads((folder / SUMMARY).read_text(encoding="utf-8")), pictures)
+    try:
+        figures = json.loads(read_text(folder / SUMMARY))
+        for value in figures.values():
+            if not isinstance(value, str):
+                float(value)
+    except (OSError, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise RunError(f"{folder / SUMMARY} is not the summary of a run: {error}") from error
+    return Run(folder, data, figures, pictures)
 
 
 def check_beginning(folder: Path) -> manifest.Manifest | None:

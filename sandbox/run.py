@@ -13,6 +13,7 @@ from sandbox.checkpoints import EVERY, Checkpoints, Keeper
 from sandbox.errors import RunError
 from sandbox.interrupts import Interrupts
 from sandbox.lock import alone_in_process, locked
+from sandbox.plain import misfit
 from sandbox.plugins import plugins
 from sandbox.report import Reporter, Silent
 from sandbox.results import Run
@@ -173,7 +174,9 @@ def resume(
             reporter.warn(problem)
         if problems and state is None:
             reporter.warn("no checkpoint is whole; the run starts from the beginning")
-        if state is not None and not ({"seconds", "run"} <= set(state)):
+        if state is not None and (
+            not isinstance(state, dict) or misfit(state, {"seconds": 0.0, "run": {}}) or None in state.values()
+        ):
             raise RunError(f"the checkpoints in {folder} are not those of a run")
         keeper = Keeper(checkpoints, interrupts, reporter, checkpoint_every, state)
         return experiment._run_in(folder, reporter, keeper, pictures)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import webbrowser
 from pathlib import Path
 
+from sandbox.errors import RunError
 from sandbox.files import write_text
 from sandbox.results import Run, read_run
 from sandbox.viewing.page import page
@@ -31,7 +32,11 @@ def view(run: str | Path | Run, output: str | Path | None = None, *, show: bool 
     """
     run = run if isinstance(run, Run) else read_run(Path(run))
     path = run.folder / NAME if output is None else Path(output)
-    write_text(path, page(run))
+    try:
+        text = page(run)
+    except (OSError, KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
+        raise RunError(f"{run.folder} has not the data or the scene that a run leaves: {error!r}") from error
+    write_text(path, text)
     if show:
         webbrowser.open(path.resolve().as_uri())
     return path

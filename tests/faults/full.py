@@ -1,6 +1,7 @@
 """All faults in their full form: ``python -m tests.faults.full``, from the root of the repository.
 
-Kills, damage, disks, memory, threads, and the malformed scenes of ``malformed.py``. Writes ``docs/results/faults.md``.
+Kills, damage, disks, memory, threads, the malformed scenes of ``malformed.py`` and the run folders of ``fuzz.py``.
+Writes ``docs/results/faults.md``; ``python -m tests.faults.full kills memory`` does these alone and keeps the rest.
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ def kills(count: int, work: Path, rng: random.Random) -> tuple[str, bool]:
         now = min(KILLS_IN_A_ROW, count - done)
         folder = work / f"chain {len(chains)}"
         chains.append(killing.chain(scene, folder, references[scene], now, rng, spans[scene]))
-        done += now
+        done += len(chains[-1].stages)
+        if len(chains[-1].stages) < now:  # the machine has less to do than it had
+            spans[scene].after *= 0.7
         print(f"  {done} kills, {chains[-1]}", flush=True)
     stages = Counter(stage for c in chains for stage in c.stages)
     good = sum(len(c.stages) for c in chains if not c.different)
@@ -114,63 +117,103 @@ def malformed(count: int, seed: int) -> tuple[str, bool]:
     return (done.stdout.strip().splitlines() or [done.stderr[-200:]])[-1], done.returncode == 0
 
 
+def fuzzed(count: int, seed: int) -> tuple[str, bool]:
+    """Run folders and checkpoints changed by somebody who knows their form, see ``fuzz.py``."""
+    from . import fuzz
+
+    report = fuzz.main(count, seed)
+    for what, story in report.failures:
+        print(f"{what}\n{story}", flush=True)
+    return str(report), not report.failures
+
+
+def faults(wanted: argparse.Namespace, work: Path) -> dict[str, tuple[str, Callable[[], tuple[str, bool]]]]:
+    """Each kind of fault: what was done, for the table, and how to do it."""
+    signals = " and ".join(s.name for s in ASKING)
+    seed = wanted.seed
+    return {
+        "kills": (
+            f"SIGKILL at {wanted.kills} random moments of `iris_flow` and `lattice_vibration`",
+            lambda: kills(wanted.kills, work, random.Random(seed)),
+        ),
+        "damage": (
+            f"a bit flipped or a file cut in each file of a run folder, {wanted.flips} cases",
+            lambda: damages(wanted.flips, work, random.Random(seed)),
+        ),
+        "fuzz": (
+            f"run folders and checkpoints changed in ways that know their form, {wanted.folders:,}",
+            lambda: fuzzed(wanted.folders, seed),
+        ),
+        "malformed": (f"malformed scenes, {wanted.scenes:,}", lambda: malformed(wanted.scenes, seed)),
+        "hostile": ("hostile expressions, paths, sizes and texts, written by hand", lambda: tests("test_hostile.py")),
+        "disks": (
+            "disk full (small tmpfs, file size limit), read-only, no permission",
+            lambda: tests("test_disks.py"),
+        ),
+        "locks": (f"{signals}, locks, two runs in two threads", lambda: tests("test_kills.py", "test_locks.py")),
+        "bits": ("one thread and two: the same bits", lambda: tests("test_bits.py")),
+        "memory": (
+            f"memory over {wanted.steps:,} steps and {wanted.networks:,} networks",
+            lambda: flat(wanted.steps, wanted.networks),
+        ),
+    }
+
+
 def main() -> int:
-    """Do all, write the page; returns how many kinds of fault did harm."""
+    """Do all, or some, and write the page; returns how many kinds of fault did harm."""
     parser = argparse.ArgumentParser(description="All faults in their full form.")
+    parser.add_argument("only", nargs="*", metavar="KIND", help="do these alone, and leave the other rows of the page")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--flips", type=int, default=200)
     parser.add_argument("--steps", type=int, default=100_000)
     parser.add_argument("--networks", type=int, default=1_000)
     parser.add_argument("--scenes", type=int, default=2_000)
+    parser.add_argument("--folders", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=PAGE)
     wanted = parser.parse_args()
-    rows, failed = [], 0
-    with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
-        for name in ("kills", "damage"):
-            (work / name).mkdir()
-        faults: dict[str, Callable[[], tuple[str, bool]]] = {
-            f"SIGKILL at {wanted.kills} random moments of `iris_flow` and `lattice_vibration`": lambda: kills(
-                wanted.kills, work / "kills", random.Random(wanted.seed)
-            ),
-            f"a bit flipped or a file cut, {wanted.flips} cases": lambda: damages(
-                wanted.flips, work / "damage", random.Random(wanted.seed)
-            ),
-            "disk full (small tmpfs, file size limit), read-only, no permission": lambda: tests("test_disks.py"),
-            f"{' and '.join(s.name for s in ASKING)}, locks, two runs in two threads": lambda: tests(
-                "test_kills.py", "test_locks.py"
-            ),
-            "one thread and two: the same bits": lambda: tests("test_bits.py"),
-            f"memory over {wanted.steps:,} steps and {wanted.networks:,} networks": lambda: flat(
-                wanted.steps, wanted.networks
-            ),
-            f"malformed scenes, {wanted.scenes:,}": lambda: malformed(wanted.scenes, wanted.seed),
-        }
-        for fault, inflict in faults.items():
+    failed, names = 0, list(faults(wanted, Path()))
+    if unknown := set(wanted.only) - set(names):
+        parser.error(f"there is no {', '.join(sorted(unknown))}; kinds: {', '.join(names)}")
+    for name in wanted.only or names:
+        with tempfile.TemporaryDirectory() as folder:
+            title, inflict = faults(wanted, Path(folder))[name]
             began = time.monotonic()
             text, good = inflict()
-            failed += not good
-            rows.append(f"| {fault} | {text} | {'yes' if good else '**no**'} | {time.monotonic() - began:.0f} s |")
-            print(rows[-1], flush=True)
-    wanted.out.write_text(_page(rows, wanted.seed), encoding="utf-8")
+        failed += not good
+        row = f"| {title} | {text} | {'yes' if good else '**no**'} | {time.monotonic() - began:.0f} s |"
+        print(row, flush=True)
+        _record(wanted.out, name, row, names, wanted.seed)
     return failed
 
 
+def _record(page: Path, name: str, row: str, names: list[str], seed: int) -> None:
+    """Write the page, with the rows of other kinds as they are in it."""
+    rows: dict[str, str] = {}
+    if page.is_file():
+        for line in page.read_text(encoding="utf-8").splitlines():
+            if line.startswith("| `"):
+                rows[line.split("`")[1]] = line
+    rows[name] = f"| `{name}` {row}"
+    page.write_text(_page([rows[n] for n in names if n in rows], seed), encoding="utf-8")
+
+
 def _page(rows: list[str], seed: int) -> str:
-    machine = f"{platform.system()}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    machine = f"{platform.system()}, {platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GiB of memory"
     return "\n".join(
         [
             "# Faults",
             "",
             "What was done to runs on purpose, and what came of it. Written by `python -m tests.faults.full "
-            f"--seed {seed}` from the root of the repository; the tests in `tests/faults/` do the same in short.",
+            f"--seed {seed}` from the root of the repository, which takes about an hour; a kind named after it, say "
+            "`python -m tests.faults.full kills`, is done alone. The tests in `tests/faults/` do the same in short.",
             "",
-            "| fault | what came of it | as it should | took |",
-            "| --- | --- | --- | --- |",
+            "| kind | fault | what came of it | as it should | took |",
+            "| --- | --- | --- | --- | --- |",
             *rows,
             "",
-            f"Version {sandbox.__version__}; {machine}.",
+            f"Version {sandbox.__version__}; {machine}, Python {platform.python_version()}; other work beside it.",
             "",
         ]
     )

@@ -78,17 +78,35 @@ class Chain:
     different: list[str] = field(default_factory=list)
 
 
-def chain(scene: str, folder: Path, reference: Path, kills: int, rng: random.Random, span: float) -> Chain:
-    """Kill a run ``kills`` times, each up to ``span`` seconds after it went to work, and let it end then."""
+@dataclass
+class Span:
+    """Seconds from when a process goes to work on a scene to its first checkpoint, and from there to its end."""
+
+    before: float
+    after: float
+
+
+def chain(scene: str, folder: Path, reference: Path, kills: int, rng: random.Random, span: Span) -> Chain:
+    """Kill a run ``kills`` times, each at a random moment, and let it end then.
+
+    Three in four are killed after the process has saved its first checkpoint. Fewer times if the run comes to its end
+    before: the dead are not killed.
+    """
     result = Chain(scene)
-    for _ in range(kills):
+    for number in range(kills):
         child = start(scene, folder)
         until_at_work(child, folder)
-        time.sleep(rng.uniform(0.0, span))
+        if rng.random() < 0.75:
+            until_saved(child, folder)
+            time.sleep(rng.uniform(0.0, span.after / (1 + number)))
+        else:
+            time.sleep(rng.uniform(0.0, span.before))
         child.kill()
         stop = child.wait(), child.communicate()[1]
         if stop[0] not in (-signal.SIGKILL, 0):
             raise AssertionError(f"the child failed by itself: {stop}")
+        if stop[0] == 0:
+            break
         result.stages.append(stage(folder))
     end = start(scene, folder)
     _, error = end.communicate(timeout=PATIENCE)
@@ -98,15 +116,27 @@ def chain(scene: str, folder: Path, reference: Path, kills: int, rng: random.Ran
     return result
 
 
-def span(scene: str, folder: Path) -> float:
-    """Seconds from when a process goes to work on a scene to its end."""
+def span(scene: str, folder: Path) -> Span:
+    """How long a scene takes now, uninterrupted."""
     child = start(scene, folder)
     until_at_work(child, folder)
     began = time.monotonic()
+    until_saved(child, folder)
+    saved = time.monotonic()
     _, error = child.communicate(timeout=PATIENCE)
     if child.returncode:
         raise AssertionError(error.decode())
-    return time.monotonic() - began
+    return Span(saved - began, time.monotonic() - saved)
+
+
+def until_saved(child: subprocess.Popen[bytes], folder: Path) -> None:
+    """Wait until a child has saved a checkpoint, or has ended."""
+    before = set(folder.glob("checkpoints/*.json"))
+    deadline = time.monotonic() + PATIENCE
+    while child.poll() is None and time.monotonic() < deadline:
+        if set(folder.glob("checkpoints/*.json")) - before:
+            return
+        time.sleep(0.001)
 
 
 def same_results(one: Path, other: Path) -> bool:

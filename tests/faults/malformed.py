@@ -124,13 +124,22 @@ def prepare(folder: Path) -> None:
 
 def attempt(text: str | bytes, folder: Path, report: Report, *, out: str = "out") -> str:
     """Run one scene through the command in a folder; returns what it printed on standard error."""
+    (folder / "scene.toml").write_bytes(text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass"))
+    shown = text if isinstance(text, str) else repr(text)
+    return watched(["run", "scene.toml", "--out", out], shown, folder, report, out)
+
+
+def watched(arguments: list[str], shown: str, folder: Path, report: Report, out: str) -> str:
+    """Call the command in a folder, where it may write in the run folder ``out`` only, and note how it ended.
+
+    Args:
+        shown: what it was given, for whoever reads of a failure.
+    """
     from sandbox.cli import main
 
-    (folder / "scene.toml").write_bytes(text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass"))
     before = _listing(folder)
     errors, printed = io.StringIO(), io.StringIO()
     hook, began, status = watch(), time.perf_counter(), 0
-    shown = text if isinstance(text, str) else repr(text)
 
     def fail(what: str) -> None:
         report.outcomes["failed"] += 1
@@ -147,7 +156,7 @@ def attempt(text: str | bytes, folder: Path, report: Report, *, out: str = "out"
     hook.seen.clear()
     try:
         with (
-            mock.patch.object(sys, "argv", ["sandbox", "run", "scene.toml", "--out", out]),
+            mock.patch.object(sys, "argv", ["sandbox", *arguments]),
             contextlib.redirect_stderr(errors),
             contextlib.redirect_stdout(printed),
         ):

@@ -24,7 +24,7 @@ from sandbox.parts import Controller
 from sandbox.report import Silent
 
 from .damage import Stop, interrupted
-from .killing import SCENES, chain, command, same_results
+from .killing import SCENES, Span, chain, command, same_results
 
 NOISY = {"reading_noise": 1e-4, "homeostat_noise": 1e-3, "drift": 1e-4, "knob_gain": 0.1}
 
@@ -59,8 +59,9 @@ def test_nothing_of_the_apparatus_is_forgotten() -> None:
 def test_killed_twice(name: str, tmp_path: Path) -> None:
     scene, changes = name, SCENES[name][1::2]
     sandbox.load(scene, changes).run(tmp_path / "reference", pictures=False)
-    result = chain(name, tmp_path / "run", tmp_path / "reference", 2, random.Random(0), 1.5)
+    result = chain(name, tmp_path / "run", tmp_path / "reference", 2, random.Random(0), Span(1.0, 0.2))
     assert not result.different, result
+    assert result.stages
 
 
 @pytest.mark.parametrize("case", LEARNING)

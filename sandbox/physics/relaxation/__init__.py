@@ -7,7 +7,8 @@ Methods, by size and kind (``"auto"`` picks the first that applies, and the equi
 - ``"multigrid"``: Newton by conjugate gradients with a multigrid preconditioner, for one large sample;
 - ``"newton"``: Newton with a sparse factorization, or conjugate gradients beyond its size; for large batches, also
   such whose samples share free stiffnesses, and where multigrid does not serve;
-- ``"fire"``: damped dynamics, for rough landscapes and as an independent check.
+- ``"fire"``: damped dynamics, for rough landscapes and as an independent check;
+- ``"petsc"``: Newton with PETSc's solvers, if petsc4py is there; never picked by itself.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from sandbox.physics.equilibrium import Equilibrium, NotConverged
 from sandbox.physics.knobs import Knobs
 from sandbox.physics.material import Material
 from sandbox.physics.not_finite import marked
-from sandbox.physics.relaxation import fire, fused, multigrid, newton, sweeps
+from sandbox.physics.relaxation import fire, fused, multigrid, newton, petsc, sweeps
 from sandbox.physics.relaxation.problem import Problem, pose
 from sandbox.physics.system import MAX_ITERATIONS, TOLERANCE
 
@@ -34,6 +35,7 @@ METHODS: dict[str, ModuleType] = {
     "newton": newton,
     "sweeps": sweeps,
     "fire": fire,
+    "petsc": petsc,
 }
 
 

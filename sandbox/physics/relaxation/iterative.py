@@ -37,7 +37,7 @@ class Iterative:
         if self._kept is None or not self._quadratic:
             maps = self._landscape.assembly
             hessian = self._landscape.hessians(point.only(np.zeros(1, dtype=int)))
-            jacobi = block_jacobi(maps, _majorant(hessian), self._dim)
+            jacobi = block_jacobi(maps, majorant(hessian), self._dim)
             self._kept = hessian, csr_array(maps.block_diagonal(hessian.values)), jacobi
         hessian, matrix, jacobi = self._kept
         found = Directions.none(point)
@@ -46,13 +46,13 @@ class Iterative:
             goal = 0.1 * np.maximum(self._tolerance * point.scale, FORCE_NOISE * point.noise)
             if not self._quadratic:
                 goal = np.maximum(goal, self._forcing.tolerance(np.linalg.norm(point.gradient, axis=0)))
-            solution = _truncated(matrix.__matmul__, jacobi.__matmul__, point.gradient, goal, floor)
+            solution = truncated(matrix.__matmul__, jacobi.__matmul__, point.gradient, goal, floor)
             found.move = np.where(small, 0.0, -solution.x)
             found.lowest, found.indefinite = solution.lowest, solution.negative
         if small.any():
-            probe = _probe(matrix.__matmul__, jacobi.__matmul__, len(point.gradient), floor[:1], hessian.excess is None)
-            found.lowest = np.where(small, probe.lowest, found.lowest)
-            _judge_probe(found, probe, small, probe.direction, floor[0])
+            met = probe(matrix.__matmul__, jacobi.__matmul__, len(point.gradient), floor[:1], hessian.excess is None)
+            found.lowest = np.where(small, met.lowest, found.lowest)
+            judge_probe(found, met, small, met.direction, floor[0])
         return found
 
 
@@ -89,7 +89,7 @@ class Coupled:
                 return found
             precondition = _flat(self._preconditioner(factor, hessians).solve, point)
         else:
-            precondition = self._each(block_jacobi(maps, _majorant(hessians), self._dim), point)
+            precondition = self._each(block_jacobi(maps, majorant(hessians), self._dim), point)
         bare = self._each(csr_array(maps.block_diagonal(hessians.values)), point)
         softened = _flat(lambda move: self._landscape.softening(point, move), point)
         self._solve(found, point, small, lambda move: bare(move) - softened(move), precondition, floor)
@@ -107,13 +107,13 @@ class Coupled:
         """The Newton step; at a stationary point, a search for negative curvature instead."""
         shape, floor = point.gradient.T.shape, floor.max(keepdims=True)
         if small.all():
-            solution = _probe(apply, precondition, point.gradient.size, floor, sure=False)
-            _judge_probe(found, solution, small, solution.direction.reshape(shape).T, floor[0])
+            solution = probe(apply, precondition, point.gradient.size, floor, sure=False)
+            judge_probe(found, solution, small, solution.direction.reshape(shape).T, floor[0])
         else:
             right = np.ascontiguousarray(point.gradient.T).reshape(-1, 1)
             goal = 0.1 * np.maximum(self._tolerance * point.scale, FORCE_NOISE * point.noise).min(keepdims=True)
             goal = np.maximum(goal, self._forcing.tolerance(np.linalg.norm(right, axis=0)))
-            solution = _truncated(apply, precondition, right, goal, floor)
+            solution = truncated(apply, precondition, right, goal, floor)
             found.move = -solution.x.reshape(shape).T
             found.indefinite = found.indefinite | solution.negative
         found.lowest = np.minimum(found.lowest, solution.lowest)
@@ -148,7 +148,7 @@ class Forcing:
         return min(self._cap, max(FORCING[0] * ratio**2, 1e-12)) * size
 
 
-def _judge_probe(found: Directions, probe: Solution, small: np.ndarray, direction: np.ndarray, floor: float) -> None:
+def judge_probe(found: Directions, probe: Solution, small: np.ndarray, direction: np.ndarray, floor: float) -> None:
     """Minimum, saddle or neither, for the samples that are stationary, by the curvatures that a probe has met."""
     if probe.negative[0]:
         found.indefinite, found.escaping = found.indefinite | small, small
@@ -158,14 +158,14 @@ def _judge_probe(found: Directions, probe: Solution, small: np.ndarray, directio
         found.verdict[small] = Status.SINGULAR if flat else Status.CONVERGED
 
 
-def _probe(apply: Operator, precondition: Operator, n: int, floor: np.ndarray, sure: bool) -> Solution:
+def probe(apply: Operator, precondition: Operator, n: int, floor: np.ndarray, sure: bool) -> Solution:
     """Look for negative curvature from a random start; if it is ``sure`` that there is none, only at one curvature."""
     right = np.random.default_rng(0).standard_normal((n, 1))
     tolerance = PROBE * np.linalg.norm(right, axis=0)
     return conjugate_gradients(apply, precondition, right, tolerance, floor, 1 if sure else MAX_PRODUCTS)
 
 
-def _truncated(
+def truncated(
     apply: Operator, precondition: Operator, right: np.ndarray, tolerance: np.ndarray, floor: np.ndarray
 ) -> Solution:
     """Solve until negative curvature is met; where that is at once, go along the preconditioned right-hand side."""
@@ -182,5 +182,5 @@ def _flat(function: Operator, point: Point) -> Operator:
     return lambda move: np.ascontiguousarray(function(move.reshape(shape).T).T).reshape(-1, 1)
 
 
-def _majorant(hessians: Hessians) -> np.ndarray:
+def majorant(hessians: Hessians) -> np.ndarray:
     return hessians.values if hessians.excess is None else hessians.values + hessians.excess

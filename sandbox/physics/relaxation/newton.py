@@ -35,8 +35,8 @@ def relax(problem: Problem) -> Equilibrium:
     if not held or (problem.material.is_linear and held):
         return _descent(problem, held).run()
     fit = maps.samples_at_once
-    parts = [_part(problem, first, first + fit) for first in range(0, problem.batch, fit)]
-    return _joined([_descent(part, held).run() for part in parts])
+    parts = [part(problem, first, first + fit) for first in range(0, problem.batch, fit)]
+    return joined([_descent(p, held).run() for p in parts])
 
 
 class Terrain(Protocol):
@@ -212,7 +212,7 @@ class Descent:
         )
 
 
-def _part(problem: Problem, first: int, last: int) -> Problem:
+def part(problem: Problem, first: int, last: int) -> Problem:
     """The samples from ``first`` to before ``last``."""
     if first == 0 and last >= problem.batch:
         return problem
@@ -227,12 +227,12 @@ def _part(problem: Problem, first: int, last: int) -> Problem:
     return replace(problem, boundary=boundary, start=problem.start[some])
 
 
-def _joined(parts: list[Equilibrium]) -> Equilibrium:
+def joined(parts: list[Equilibrium]) -> Equilibrium:
     """Equilibria of parts of a batch with held stiffnesses, as one."""
     if len(parts) == 1:
         return parts[0]
     names = ("state", "energy", "residual", "iterations", "status", "min_curvature", "indefinite")
-    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    fields = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
     weights = np.array([len(part.status) for part in parts], dtype=float)
     force = np.average([part.stiffness_force for part in parts], axis=0, weights=weights)
-    return replace(parts[0], **joined, stiffness_force=force)
+    return replace(parts[0], **fields, stiffness_force=force)
