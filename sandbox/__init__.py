@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sandbox.results import open_run as open  # noqa: F401
     from sandbox.run import load as load
     from sandbox.run import resume as resume
+    from sandbox.sweeping import sweep as sweep
     from sandbox.terminals import Terminals as Terminals
     from sandbox.viewing import view as view
 
@@ -57,6 +58,7 @@ _HOMES = {
     "open": ("sandbox.results", "open_run"),
     "resume": ("sandbox.run", "resume"),
     "simulate": ("sandbox.physics.dynamics", "simulate"),
+    "sweep": ("sandbox.sweeping", "sweep"),
     "use": ("sandbox.plugins", "use"),
     "view": ("sandbox.viewing", "view"),
 }

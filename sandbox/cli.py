@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -39,6 +39,16 @@ PluginFiles = Annotated[
 
 CheckpointEvery = Annotated[
     float, typer.Option("--checkpoint-every", min=0, metavar="SECONDS", help="how often the state of the run is saved")
+]
+
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler", metavar="ADDRESS", help="of a running dask scheduler; workers are started here by default"
+    ),
+]
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=1, help="processes on this machine; one for each processor by default")
 ]
 
 
@@ -134,6 +144,68 @@ def _watch(go: Callable[[Reporter], Run], title: str = "") -> None:
     console.print(printable(title or result.data.attrs["title"]), style="bold", highlight=False, markup=False)
     console.print(table)
     console.print(f"run folder: {result.folder}", soft_wrap=True, highlight=False, markup=False)
+
+
+@app.command()
+def sweep(
+    scene: SceneName,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUES",
+            help="one value, or a list 0.01,0.1,1, a range 0:32 or 0:1:0.1 (without its end), log:1e-3:1:7 or "
+            "lin:0:1:11 (with both); may be repeated",
+        ),
+    ] = None,
+    seeds: Annotated[str | None, typer.Option("--seeds", metavar="VALUES", help="say 0:32, or 1,2,5")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="folder; one with an unfinished sweep of this scene is gone on with"),
+    ] = None,
+    scheduler: Scheduler = None,
+    workers: Workers = None,
+    retries: Annotated[
+        int, typer.Option("--retries", min=0, help="how often a run is tried again that failed by accident")
+    ] = 2,
+    checkpoint_every: CheckpointEvery = 30.0,
+    pictures: Annotated[bool, typer.Option("--pictures", help="draw every run too")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="a run fails at its first event")] = False,
+    plugin: PluginFiles = None,
+) -> None:
+    """Run a scene for every combination of values and seeds, on several processes or machines.
+
+    Leaves a table (table.csv), one dataset over all axes (data.nc), a picture and the run folders. Ends with status 1
+    if runs failed.
+    """
+    from sandbox.sweeping.sweep import Settings, make_folder, plugin_files, run_sweep
+
+    settings = Settings(checkpoint_every, pictures, strict, plugin_files(plugin or ()), retries)
+    folder = out or make_folder(None, Path(scene).stem, "sweep")
+    done = _swept(
+        lambda terminal, say: run_sweep(
+            scene, changes or (), seeds, folder, scheduler, workers, settings, terminal, say
+        ),
+        folder,
+    )
+    typer.echo(f"{len(done.cases) - len(done.failed)} of {len(done.cases)} runs are complete")
+    typer.echo(f"sweep folder: {done.folder}")
+    if done.failed:
+        typer.echo(f"why the others failed: {done.folder}/table.csv and {done.folder}/errors", err=True)
+        raise typer.Exit(1)
+
+
+def _swept(go: Callable[[Reporter, Callable[[str], None]], Any], folder: Path) -> Any:
+    """Let many runs go, with a progress bar; an interrupt says how to go on."""
+    from sandbox.report import Terminal
+
+    with Terminal() as terminal:
+        try:
+            return go(terminal, lambda line: terminal.console.print(line, soft_wrap=True, highlight=False))
+        except KeyboardInterrupt:
+            hint = f"; go on with the same command and --out {folder}" if folder.is_dir() else ""
+            typer.echo(printable(f"interrupted{hint}"), err=True)
+            raise typer.Exit(130) from None
 
 
 @app.command("list")

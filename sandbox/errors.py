@@ -43,3 +43,11 @@ class PluginFault(PluginError):  # noqa: N818 (a fault of a program, not of what
 
 class RunError(SandboxError):
     """A run folder that cannot be written or read."""
+
+
+class InUse(RunError):  # noqa: N818 (it says how the folder is)
+    """A run folder that another process or thread holds."""
+
+
+class SweepError(SandboxError):
+    """A sweep that cannot be planned, begun or gone on with."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sandbox.errors import RunError
+from sandbox.errors import InUse, RunError
 
 LOCK = ".lock"
 
@@ -48,7 +48,8 @@ def locked(folder: Path) -> Iterator[None]:
     The file :data:`LOCK` names the holder; where it is there and not locked, its process has died.
 
     Raises:
-        RunError: if another process or thread holds the folder, naming it; or if the folder cannot be written.
+        InUse: if another process or thread holds the folder, naming it.
+        RunError: if the folder cannot be written.
     """
     from filelock import FileLock, Timeout
 
@@ -57,7 +58,7 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
-        raise RunError(f"{folder} is in use by {_holder(path)}; wait for it, or stop it") from None
+        raise InUse(f"{folder} is in use by {_holder(path)}; wait for it, or stop it") from None
     except (OSError, NotImplementedError) as error:
         raise RunError(f"{folder} cannot be locked: {getattr(error, 'strerror', None) or error}") from error
     try:

@@ -114,11 +114,13 @@ class Experiment:
         return moving.move(self.setup, reporter, keeper)
 
 
-def load(name: str | Path, changes: Iterable[str] = (), *, seed: int | None = None, **sections: Any) -> Experiment:
+def load(
+    name: str | Path, changes: Iterable[str | tuple[str, Any]] = (), *, seed: int | None = None, **sections: Any
+) -> Experiment:
     """An experiment from a scene: its file, or the name of one that comes with the sandbox.
 
     Args:
-        changes: ``"key=value"`` texts as for ``--set`` on the command line.
+        changes: ``"key=value"`` texts as for ``--set`` on the command line, or pairs of a key and a value.
         seed: in place of the scene's.
         sections: replacements for keys of whole sections, for example ``training={"epochs": 5}``.
 

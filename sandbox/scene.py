@@ -287,7 +287,7 @@ def find(name: str | Path) -> Path:
 
 def read(
     name: str | Path,
-    changes: Iterable[str] = (),
+    changes: Iterable[str | tuple[str, Any]] = (),
     seed: int | None = None,
     sections: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Scene:
@@ -295,7 +295,8 @@ def read(
 
     Args:
         name: a path, or the name of a scene that comes with the sandbox.
-        changes: ``"key=value"`` with a dotted key and a TOML value, for example ``"controller.beta=0.1"``.
+        changes: ``"key=value"`` with a dotted key and a TOML value, for example ``"controller.beta=0.1"``; or a pair
+            of a key and a value.
         seed: in place of the scene's.
         sections: replacements for keys of whole sections.
 
@@ -306,14 +307,14 @@ def read(
     try:
         if path.stat().st_size > MAX_BYTES:
             raise SceneError(f"{path.name}: a scene is a text of at most {MAX_BYTES} bytes")
-        data = _toml(path.read_text(encoding="utf-8"))
+        data = parse_toml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SceneError(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, a whole number of thousands of digits
         raise SceneError(f"{path.name} is not valid TOML: {error}") from None
     data.setdefault("name", re.sub(r"[^\w.-]+", "_", path.stem)[:80].lstrip(".-") or "scene")
     for change in changes:
-        _apply(data, change)
+        _put(data, *(parse_change(change) if isinstance(change, str) else change))
     for section, values in (sections or {}).items():
         table = data.get(section, {})
         if not isinstance(values, Mapping) or not isinstance(table, dict):
@@ -326,33 +327,53 @@ def read(
     return validate(data, path.name)
 
 
-def _toml(text: str) -> dict[str, Any]:
+def parse_toml(text: str) -> dict[str, Any]:
+    """The data of a TOML text; :class:`ValueError` if it is none, or too deep."""
     deep = _DEEP_KEY.search(text)
     if deep:
         raise ValueError(f"more than {MAX_DEPTH} names with dots between them: {deep[0][:30]}...")
     return tomllib.loads(text)
 
 
-def _apply(data: dict[str, Any], change: str) -> None:
+def parse_change(change: str) -> tuple[str, Any]:
+    """Key and value of a text ``"key=value"``.
+
+    Raises:
+        SceneError: if it is not one.
+    """
     key, separator, text = change.partition("=")
-    keys = [k.strip() for k in key.split(".")]
-    if not separator or not all(keys):
+    if not separator or not key.strip():
         raise SceneError(f"--set takes key=value, for example controller.beta=0.1; got {change!r}")
-    if len(keys) > MAX_DEPTH:
-        raise SceneError(f"--set {key[:60]}...: more than {MAX_DEPTH} names with dots between them")
     if "\n" in change or "\r" in change:
         raise SceneError(f"--set takes one key=value on one line; got {change[:60]!r}")
+    return key.strip(), parse_value(key, text)
+
+
+def parse_value(key: str, text: str) -> Any:
+    """A TOML value; a text that is none stands for itself.
+
+    Args:
+        key: for errors.
+    """
     try:
-        value = _toml(f"value = {text}")["value"]
+        return parse_toml(f"value = {text}")["value"]
     except ValueError:
-        value = text.strip()
+        return text.strip()
     except RecursionError:
         raise SceneError(f"--set {key}: the value is nested too deeply") from None
+
+
+def _put(data: dict[str, Any], key: str, value: Any) -> None:
+    keys = [k.strip() for k in key.split(".")]
+    if not all(keys):
+        raise SceneError(f"--set takes key=value, for example controller.beta=0.1; got the key {key!r}")
+    if len(keys) > MAX_DEPTH:
+        raise SceneError(f"--set {key[:60]}...: more than {MAX_DEPTH} names with dots between them")
     table: Any = data
     for step in keys[:-1]:
         table = table.setdefault(step, {})
         if not isinstance(table, dict):
-            raise SceneError(f"--set {change}: {step!r} is not a table")
+            raise SceneError(f"--set {key}={value}: {step!r} is not a table")
     if keys[-1] == "type" and len(keys) == 2 and table.get("type") != value:
         table.clear()  # another type has other keys
     table[keys[-1]] = value

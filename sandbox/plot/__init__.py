@@ -6,6 +6,7 @@ from sandbox.plot.curves import draw_curves, learning_curves
 from sandbox.plot.deformation import draw_deformation
 from sandbox.plot.network import Snapshot, before_after, draw_network
 from sandbox.plot.style import COLUMN, PAGE, style
+from sandbox.plot.sweeps import draw_grid, draw_spread
 
 __all__ = [
     "COLUMN",
@@ -16,7 +17,9 @@ __all__ = [
     "draw_chains",
     "draw_curves",
     "draw_deformation",
+    "draw_grid",
     "draw_network",
+    "draw_spread",
     "learning_curves",
     "style",
 ]

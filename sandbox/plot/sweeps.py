@@ -1,0 +1,142 @@
+"""A figure of merit over the axes of a sweep, with its spread over repetitions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
+
+from sandbox.plot.checks import array_of
+from sandbox.plot.curves import HANDLE
+from sandbox.plot.keys import read_across
+from sandbox.plot.style import CATEGORICAL, COLUMN, DASHES, INK, MISSING, SEQUENTIAL, new_figure, style
+
+WIDE = 30.0
+"""Ratio of the largest to the least value from which on an axis is logarithmic, if all are positive."""
+MOST_LINES = 6
+
+
+def draw_spread(
+    x: Sequence[Any],
+    series: Mapping[str, npt.ArrayLike],
+    *,
+    xlabel: str,
+    ylabel: str,
+    repeated: str = "seeds",
+    title: str | None = None,
+    width: float = COLUMN,
+) -> Figure:
+    """Draw medians over repetitions as lines, quartiles as bands and every single value as a dot.
+
+    Args:
+        x: (X,) values of the axis; texts are drawn side by side.
+        series: (X, R), a row of repetitions for each x, by the name of a line; NaN where there is none.
+        xlabel, ylabel: labels of the axes.
+        repeated: what the repetitions are.
+        title: above the axes.
+        width: of the figure, in inches.
+
+    Raises:
+        ValueError: if a series has not one row per x, or there are more than six.
+    """
+    if len(series) > MOST_LINES:
+        raise ValueError(f"there are {len(series)} series; {MOST_LINES} can be told apart, use draw_grid for more")
+    values = {n: array_of(f"series[{n!r}]", v, (len(x), "R"), "a row per x") for n, v in series.items()}
+    numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in x)
+    across = np.array(x, dtype=float) if numbers else np.arange(len(x), dtype=float)
+    spread = any(v.shape[1] > 1 for v in values.values())
+    with style():
+        figure = new_figure(width, 0.78 * width)
+        ax = figure.add_subplot()
+        for place, (name, rows) in enumerate(values.items()):
+            _line(ax, across, rows, CATEGORICAL[place], DASHES[place], name, spread)
+        _scales(ax, across, np.concatenate([v.ravel() for v in values.values()]), numbers)
+        if not numbers:
+            ax.set_xticks(across, [str(v) for v in x])
+            ax.margins(x=0.12)
+        ax.set_xlabel(xlabel)
+        ax.set_ylabel(ylabel)
+        ax.grid(True, which="major", linewidth=0.4, color="#e3e3e3")
+        ax.set_axisbelow(True)
+        ax.tick_params(length=3, width=0.6, colors=INK)
+        if len(values) > 1:
+            lines = [line for line in ax.get_lines() if not str(line.get_label()).startswith("_")]
+            figure.legend(**read_across(lines, width - 0.5, HANDLE), loc="outside upper center", handlelength=2.2)
+        note = f"line: median, band: quartiles, dots: single {repeated}" if spread else ""
+        figure.suptitle("\n".join(filter(None, (title, note))), fontsize=8) if title or note else None
+    return figure
+
+
+def draw_grid(
+    x: Sequence[Any],
+    y: Sequence[Any],
+    values: npt.ArrayLike,
+    *,
+    xlabel: str,
+    ylabel: str,
+    label: str,
+    title: str | None = None,
+    width: float = COLUMN,
+) -> Figure:
+    """Draw a value for each pair as the colour of a cell; missing ones are grey.
+
+    Args:
+        x, y: (X,) and (Y,) values of the axes.
+        values: (X, Y).
+        xlabel, ylabel, label: of the axes and of the colours.
+        title: above the axes.
+        width: of the figure, in inches.
+
+    Raises:
+        ValueError: if there is not one value for each pair.
+    """
+    cells = array_of("values", values, (len(x), len(y)), "one value for each pair")
+    with style():
+        figure = new_figure(width, 0.85 * width)
+        ax = figure.add_subplot()
+        ax.set_facecolor(MISSING)
+        image = ax.pcolormesh(np.arange(len(x) + 1), np.arange(len(y) + 1), cells.T, cmap=SEQUENTIAL)
+        for axis, names in ((ax.xaxis, x), (ax.yaxis, y)):
+            every = -(-len(names) // 8)
+            axis.set_ticks(np.arange(len(names))[::every] + 0.5, [_short(v) for v in names][::every])
+        ax.set_xlabel(xlabel)
+        ax.set_ylabel(ylabel)
+        figure.colorbar(image, ax=ax, label=label)
+        if title:
+            figure.suptitle(title, fontsize=8)
+    return figure
+
+
+def _line(ax: Any, x: np.ndarray, rows: np.ndarray, colour: str, dashes: Any, name: str, spread: bool) -> None:
+    there = np.any(np.isfinite(rows), axis=1)
+    low, middle, high = np.full((3, len(x)), np.nan)
+    if there.any():
+        low[there], middle[there], high[there] = np.nanpercentile(rows[there], [25, 50, 75], axis=1)
+    order = np.argsort(x, kind="stable")
+    order = order[there[order]]
+    ax.plot(x[order], middle[order], color=colour, linestyle=dashes, marker="o", markersize=3, label=name)
+    if spread:
+        ax.fill_between(x[order], low[order], high[order], color=colour, alpha=0.18, linewidth=0)
+        ax.plot(np.repeat(x, rows.shape[1]), rows.ravel(), ".", color=colour, alpha=0.4, markersize=2.5, label="_dots")
+
+
+def _scales(ax: Any, x: np.ndarray, y: np.ndarray, numbers: bool) -> None:
+    y = y[np.isfinite(y)]
+    if numbers and _is_wide(x):
+        ax.set_xscale("log")
+    if _is_wide(y):
+        ax.set_yscale("log")
+        ax.yaxis.set_major_locator(LogLocator())
+        ax.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _is_wide(values: np.ndarray) -> bool:
+    return len(values) > 1 and float(values.min()) > 0 and float(values.max() / values.min()) >= WIDE
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,240 @@
+"""A crew of worker processes, behind a scheduler of dask.distributed: jobs go in, outcomes come out."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from sandbox.errors import SweepError
+from sandbox.report import Reporter
+from sandbox.sweeping.worker import Job, Outcome, work
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+CONNECT = 10.0
+"""Seconds in which a scheduler answers at the beginning."""
+PATIENCE = 600.0
+"""Seconds to wait for a scheduler that went away in mid-sweep."""
+TICK = 0.5
+RESULT = 60.0
+"""Seconds for an outcome to come over the network."""
+LONELY = 10.0
+"""Seconds without a worker until that is said."""
+PORT = 8787
+"""Where the dashboard of a cluster of one's own is, if the port is free."""
+
+POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class Crew:
+    """Workers that make runs.
+
+    Jobs go in by :meth:`put`; iterating gives each with its outcome, as they end, until there are none. Where the
+    scheduler goes away, the crew waits for it and gives it all again that was not done.
+
+    Attributes:
+        dashboard: its address, empty if it has none.
+    """
+
+    def __init__(self, connect: Callable[[float], Client], place: str, reporter: Reporter, again: bool) -> None:
+        self._connect, self._place, self._reporter, self._again = connect, place, reporter, again
+        self._client = connect(CONNECT)
+        self._pending: dict[str, tuple[Future, Job]] = {}
+        self._ended: queue.SimpleQueue[Future] = queue.SimpleQueue()
+        self._numbers = count()
+        self._lonely_since: float | None = None
+
+    @property
+    def dashboard(self) -> str:
+        link = self._client.dashboard_link if self._client.scheduler_info(n_workers=0)["services"] else None
+        return link or ""
+
+    def put(self, job: Job) -> None:
+        """Give a job to the crew."""
+        key = f"{job.name}-{next(self._numbers)}-{os.urandom(4).hex()}"
+        future = self._client.submit(work, job, key=key, pure=False)
+        self._pending[key] = future, job
+        future.add_done_callback(self._ended.put)
+
+    def __iter__(self) -> Iterator[tuple[Job, Outcome]]:
+        """Raises:
+        SweepError: if the scheduler is gone for good.
+        """
+        while self._pending:
+            try:
+                future = self._ended.get(timeout=TICK)
+            except queue.Empty:
+                self._look()
+                continue
+            if self._pending.get(str(future.key), (None,))[0] is not future:
+                continue  # of before the scheduler went away
+            ended = self._outcome(future)
+            if ended is not None:
+                _, job = self._pending.pop(str(future.key))
+                yield job, ended
+            elif self._client.status == "running" and future.status != "cancelled":
+                self.put(self._pending.pop(str(future.key))[1])  # the worker died with what it had to say
+            else:
+                self._come_back()
+
+    def close(self) -> None:
+        """Let go of the scheduler."""
+        with suppress(Exception):  # it may be gone
+            self._client.close(timeout=5)
+
+    def _outcome(self, future: Future) -> Outcome | None:
+        """None if it was lost, alone or with the scheduler."""
+        from distributed import KilledWorker
+
+        if future.status == "finished":
+            try:
+                return future.result(timeout=RESULT)
+            except Exception:  # worker and outcome died together; whatever it is, the run's folder has the truth
+                return None
+        if future.status != "error":
+            return None
+        error = future.exception()
+        if isinstance(error, KilledWorker):
+            return Outcome(
+                "the workers that had it died, one after the other; of memory, as a rule: their logs, or the "
+                "system's, say more",
+                passing=True,
+            )
+        return Outcome(f"{type(error).__name__}: {error}", passing=True)
+
+    def _look(self) -> None:
+        if self._client.status not in ("running", "connecting"):
+            self._come_back()
+            return
+        if self._client.scheduler_info(n_workers=-1)["workers"]:
+            self._lonely_since = None
+        elif self._lonely_since is None:
+            self._lonely_since = time.monotonic()
+        elif time.monotonic() - self._lonely_since > LONELY:
+            self._lonely_since = float("inf")  # said once
+            self._reporter.warn(
+                f"the scheduler at {self._place} has no workers; start some: dask worker {self._place} --nthreads 1"
+            )
+
+    def _come_back(self) -> None:
+        if not self._again:
+            raise SweepError("the scheduler of the sweep died; give the same command again with --out to go on")
+        self._reporter.warn(f"the scheduler at {self._place} went away; waiting for it")
+        self.close()
+        try:
+            self._client = self._connect(PATIENCE)
+        except SweepError as error:
+            raise SweepError(f"{error}; what is done is kept: the same command with --out goes on") from error
+        self._reporter.warn(f"the scheduler at {self._place} is back")
+        jobs = [job for _, job in self._pending.values()]
+        self._pending.clear()
+        for job in jobs:
+            self.put(job)
+
+
+def needs(module: str, extra: str) -> Any:
+    """Import a module of an extra.
+
+    Raises:
+        SweepError: naming the extra, if it is not installed.
+    """
+    from importlib import import_module
+
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise SweepError(f"this needs {module}: pip install 'matter-sandbox[{extra}]'") from error
+
+
+@contextmanager
+def crew(scheduler: str | None, workers: int | None, runs: int, reporter: Reporter) -> Iterator[Crew]:
+    """A crew: of the scheduler at an address, or of processes on this machine for as long as the block lasts.
+
+    Args:
+        scheduler: address, say ``"tcp://10.0.0.1:8786"``.
+        workers: processes on this machine; by default as many as it has processors. They share its threads.
+        runs: how many are to be made; no more workers than that are started.
+        reporter: told if workers or scheduler are missing.
+
+    Raises:
+        SweepError: if the scheduler does not answer, if workers cannot be started, if the extra is not installed.
+    """
+    distributed = needs("distributed", "sweep")
+    if scheduler is not None and workers is not None:
+        raise SweepError("workers are started on this machine only; those of a scheduler are started with it")
+    if workers is not None and workers < 1:
+        raise SweepError(f"workers = {workers}: at least one is needed")
+    with ExitStack() as stack:
+        if scheduler is None:
+            cluster = stack.enter_context(_cluster(workers, runs))
+            made = Crew(lambda seconds: distributed.Client(cluster, timeout=seconds), "here", reporter, again=False)
+        else:
+            made = Crew(lambda seconds: _client(scheduler, seconds), scheduler, reporter, again=True)
+        stack.callback(made.close)
+        yield made
+
+
+def _client(address: str, seconds: float) -> Client:
+    """Connect, again and again, for so many seconds."""
+    from distributed import Client
+
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return Client(address, timeout=min(seconds, CONNECT), set_as_default=False)
+        except (OSError, ValueError) as error:
+            if time.monotonic() >= deadline or isinstance(error, ValueError):
+                raise SweepError(
+                    f"no scheduler answers at {address}; is it running (dask scheduler), and is this the address that "
+                    "it prints, for example tcp://10.0.0.1:8786?"
+                ) from error
+            time.sleep(TICK)
+
+
+@contextmanager
+def _cluster(workers: int | None, runs: int) -> Iterator[Any]:
+    """Worker processes on this machine, spawned, with the processors shared among them."""
+    import multiprocessing
+
+    from dask import config
+    from dask.system import CPU_COUNT
+    from distributed import LocalCluster
+
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise SweepError(_GUARD)
+    workers = max(1, min(workers or CPU_COUNT, runs))
+    threads = int(os.environ.get("SANDBOX_THREADS", "0")) or max(1, CPU_COUNT // workers)
+    settings = {
+        "distributed.worker.multiprocessing-method": "spawn",
+        "distributed.nanny.pre-spawn-environ": dict.fromkeys(POOLS, threads),
+    }
+    with config.set(settings), ExitStack() as stack:
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="Port .* is already in use")
+                cluster = LocalCluster(
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    processes=True,
+                    dashboard_address=f"127.0.0.1:{PORT}",
+                    silence_logs=logging.CRITICAL,
+                    env={"SANDBOX_THREADS": threads},
+                )
+        except (OSError, RuntimeError) as error:
+            raise SweepError(f"the workers cannot be started: {error}. {_GUARD}") from error
+        stack.enter_context(cluster)
+        yield cluster
+
+
+_GUARD = (
+    "Worker processes import the script that starts them: in a script, call sandbox.sweep under "
+    '`if __name__ == "__main__":`'
+)
