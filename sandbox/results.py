@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from sandbox.scene import Scene
 
 SCENE, PROVENANCE, DATA, SUMMARY = "scene.toml", "provenance.json", "data.nc", "summary.json"
+SWEEP = "sweep.json"
+"""What a folder has that holds a sweep, not one run."""
 BEGINNING = (SCENE, PROVENANCE, MANIFEST)
 COMPUTED = (SCENE, PROVENANCE, DATA, SUMMARY)
 
@@ -209,6 +211,8 @@ def read_run(folder: Path) -> Run:
     data = open_run(folder)
     found = manifest.read(folder)
     assert found is not None
+    if SUMMARY not in found.files:
+        raise RunError(f"{folder} is not the folder of one run; those of a sweep are in {folder / 'runs'}")
     pictures = [folder / name for name in found.files if name not in COMPUTED]
     try:
         figures = json.loads(read_text(folder / SUMMARY))
@@ -231,6 +235,8 @@ def check_beginning(folder: Path) -> manifest.Manifest | None:
     found = manifest.read(folder)
     if not (folder / SCENE).is_file():
         why = f"its {SCENE} is missing" if found or (folder / CHECKPOINTS).is_dir() else "no run was begun in it"
+        if (folder / SWEEP).is_file():
+            why = "it is a sweep; give the same command `sandbox sweep` again, with --out"
         raise RunError(f"{folder} cannot be resumed: {why}")
     if found is not None:
         wrong = {name: what for name, what in found.wrong(folder).items() if name in COMPUTED}

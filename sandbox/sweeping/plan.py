@@ -21,9 +21,10 @@ from sandbox.errors import RunError, SandboxError, SweepError
 from sandbox.files import write_text
 from sandbox.lock import LOCK
 from sandbox.results import SCENE
+from sandbox.results import SWEEP as PLAN
 from sandbox.sweeping.axes import MOST_VALUES, SEED, Axis
 
-PLAN, RUNS, ERRORS = "sweep.json", "runs", "errors"
+RUNS, ERRORS = "runs", "errors"
 FORMAT = 1
 LONGEST = 120
 """Characters of the name of a run, which is that of a folder."""
