@@ -62,7 +62,7 @@ def combine(folder: Path, axes: Sequence[Axis], cases: Sequence[Case], outcomes:
         data = open_run(folder / RUNS / case.name)
         if not pieces:
             left_out = _too_large(data, len(cases))
-        data = data.drop_vars([n for n in left_out if n in data], errors="ignore").drop_attrs()
+        data = data.drop_vars([n for n in left_out if n in data], errors="ignore").drop_encoding().drop_attrs()
         pieces.append(data.assign(_figures(data, outcomes[case.name].figures)))
     uneven = _uneven(pieces)
     pieces = [piece.drop_vars(uneven, errors="ignore") for piece in pieces]

@@ -179,7 +179,7 @@ def run_sweep(
     between = next((c for c in items if isinstance(c, Between)), None)
     if between is not None:
         raise SweepError(
-            f"{between.key}: how many values? for example {between.spacing}:{between.low:g}:{between.high:g}:5; "
+            f"{between.key}: how many values? for example {between.spacing}:{between.low:g}:{between.high:g}:5"
         )
     fixed = [c for c in items if not isinstance(c, Between)]
     seed_axis = None if seeds_ is None else seeds(seeds_)
