@@ -7,7 +7,7 @@ import os
 import queue
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 CONNECT = 10.0
 """Seconds in which a scheduler answers at the beginning."""
-PATIENCE = 600.0
-"""Seconds to wait for a scheduler that went away in mid-sweep."""
 TICK = 0.5
 RESULT = 60.0
 """Seconds for an outcome to come over the network."""
@@ -37,16 +35,14 @@ POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 class Crew:
     """Workers that make runs.
 
-    Jobs go in by :meth:`put`; iterating gives each with its outcome, as they end, until there are none. Where the
-    scheduler goes away, the crew waits for it and gives it all again that was not done.
+    Jobs go in by :meth:`put`; iterating gives each with its outcome, as they end, until there are none.
 
     Attributes:
         dashboard: its address, empty if it has none.
     """
 
-    def __init__(self, connect: Callable[[float], Client], place: str, reporter: Reporter, again: bool) -> None:
-        self._connect, self._place, self._reporter, self._again = connect, place, reporter, again
-        self._client = connect(CONNECT)
+    def __init__(self, client: Client, place: str, reporter: Reporter) -> None:
+        self._client, self._place, self._reporter = client, place, reporter
         self._pending: dict[str, tuple[Future, Job]] = {}
         self._ended: queue.SimpleQueue[Future] = queue.SimpleQueue()
         self._numbers = count()
@@ -66,7 +62,7 @@ class Crew:
 
     def __iter__(self) -> Iterator[tuple[Job, Outcome]]:
         """Raises:
-        SweepError: if the scheduler is gone for good.
+        SweepError: if the scheduler goes away.
         """
         while self._pending:
             try:
@@ -74,16 +70,13 @@ class Crew:
             except queue.Empty:
                 self._look()
                 continue
-            if self._pending.get(str(future.key), (None,))[0] is not future:
-                continue  # of before the scheduler went away
             ended = self._outcome(future)
-            if ended is not None:
-                _, job = self._pending.pop(str(future.key))
-                yield job, ended
-            elif self._client.status == "running" and future.status != "cancelled":
+            if ended is None:
+                self._look()
                 self.put(self._pending.pop(str(future.key))[1])  # the worker died with what it had to say
             else:
-                self._come_back()
+                _, job = self._pending.pop(str(future.key))
+                yield job, ended
 
     def close(self) -> None:
         """Let go of the scheduler."""
@@ -111,9 +104,12 @@ class Crew:
         return Outcome(f"{type(error).__name__}: {error}", passing=True)
 
     def _look(self) -> None:
-        if self._client.status not in ("running", "connecting"):
-            self._come_back()
-            return
+        """See whether scheduler and workers are there."""
+        if self._client.status != "running":
+            raise SweepError(
+                f"the scheduler at {self._place} went away; what is done is kept: once it is there again, run the same "
+                "command again, with --out and this sweep's folder"
+            )
         if self._client.scheduler_info(n_workers=-1)["workers"]:
             self._lonely_since = None
         elif self._lonely_since is None:
@@ -123,21 +119,6 @@ class Crew:
             self._reporter.warn(
                 f"the scheduler at {self._place} has no workers; start some: dask worker {self._place} --nthreads 1"
             )
-
-    def _come_back(self) -> None:
-        if not self._again:
-            raise SweepError("the scheduler of the sweep died; give the same command again with --out to go on")
-        self._reporter.warn(f"the scheduler at {self._place} went away; waiting for it")
-        self.close()
-        try:
-            self._client = self._connect(PATIENCE)
-        except SweepError as error:
-            raise SweepError(f"{error}; what is done is kept: the same command with --out goes on") from error
-        self._reporter.warn(f"the scheduler at {self._place} is back")
-        jobs = [job for _, job in self._pending.values()]
-        self._pending.clear()
-        for job in jobs:
-            self.put(job)
 
 
 def needs(module: str, extra: str) -> Any:
@@ -175,28 +156,28 @@ def crew(scheduler: str | None, workers: int | None, runs: int, reporter: Report
     with ExitStack() as stack:
         if scheduler is None:
             cluster = stack.enter_context(_cluster(workers, runs))
-            made = Crew(lambda seconds: distributed.Client(cluster, timeout=seconds), "here", reporter, again=False)
+            made = Crew(distributed.Client(cluster, timeout=CONNECT, set_as_default=False), "here", reporter)
         else:
-            made = Crew(lambda seconds: _client(scheduler, seconds), scheduler, reporter, again=True)
+            made = Crew(_client(scheduler), scheduler, reporter)
         stack.callback(made.close)
         yield made
 
 
-def _client(address: str, seconds: float) -> Client:
-    """Connect, again and again, for so many seconds."""
+def _client(address: str) -> Client:
+    """Connect.
+
+    Raises:
+        SweepError: if nothing answers.
+    """
     from distributed import Client
 
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            return Client(address, timeout=min(seconds, CONNECT), set_as_default=False)
-        except (OSError, ValueError) as error:
-            if time.monotonic() >= deadline or isinstance(error, ValueError):
-                raise SweepError(
-                    f"no scheduler answers at {address}; is it running (dask scheduler), and is this the address that "
-                    "it prints, for example tcp://10.0.0.1:8786?"
-                ) from error
-            time.sleep(TICK)
+    try:
+        return Client(address, timeout=CONNECT, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise SweepError(
+            f"no scheduler answers at {address}; is it running (dask scheduler), and is this the address that "
+            "it prints, for example tcp://10.0.0.1:8786?"
+        ) from error
 
 
 @contextmanager

@@ -18,6 +18,8 @@ from sandbox.sweeping.plan import RUNS, Case, value_text
 from sandbox.sweeping.worker import Outcome
 
 TABLE = "table.csv"
+OUTCOME = "outcome"
+"""Variable that says of each run whether it is complete, or why it failed. (A run has a ``state``: its network's.)"""
 MOST = 50_000_000
 """Numbers in the dataset; what is larger, all runs together, is left to their folders."""
 
@@ -62,7 +64,7 @@ def combine(folder: Path, axes: Sequence[Axis], cases: Sequence[Case], outcomes:
         data = open_run(folder / RUNS / case.name)
         if not pieces:
             left_out = _too_large(data, len(cases))
-        data = data.drop_vars([n for n in left_out if n in data], errors="ignore").drop_encoding().drop_attrs()
+        data = data.drop_vars([n for n in left_out if n in data], errors="ignore").drop_encoding()
         pieces.append(data.assign(_figures(data, outcomes[case.name].figures)))
     uneven = _uneven(pieces)
     pieces = [piece.drop_vars(uneven, errors="ignore") for piece in pieces]
@@ -85,12 +87,13 @@ def combine(folder: Path, axes: Sequence[Axis], cases: Sequence[Case], outcomes:
         for name, variable in whole.data_vars.items():
             if variable.dtype == object:
                 whole[name] = variable.fillna("").astype(str)
-            whole[name].attrs = next((dict(p[name].attrs) for p in pieces if name in p), {})
+        for name, variable in whole.variables.items():
+            variable.attrs = next((dict(p[name].attrs) for p in pieces if name in p.variables), {})
     grid = np.full([len(a.values) for a in axes], "not run", dtype=object)
     for case in cases:
         if case.name in outcomes:
             grid[case.place] = outcomes[case.name].error or "complete"
-    whole["state"] = (tuple(coordinates), grid.astype(str), {"long_name": "complete, or why the run failed"})
+    whole[OUTCOME] = (tuple(coordinates), grid.astype(str), {"long_name": "complete, or why the run failed"})
     scene = cases[0].scene
     whole.attrs = {"scene": scene.name, "title": scene.title, "axes": list(coordinates), "left_out": left_out}
     return whole

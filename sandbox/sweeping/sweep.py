@@ -129,7 +129,7 @@ def sweep(
         Figures of merit and what the runs recorded, over the axes of the sweep, as in its ``data.nc``.
 
     Warns:
-        UserWarning: if runs failed; they are NaN, and ``state`` says why.
+        UserWarning: if runs failed; they are NaN, and ``outcome`` says why.
 
     Raises:
         SweepError: for keys or values that the scene cannot have; if the scheduler does not answer; for the folder of
@@ -146,7 +146,7 @@ def sweep(
     if done.failed:
         first = next(iter(done.failed.items()))
         warnings.warn(
-            f"{len(done.failed)} of {len(done.cases)} runs failed, see `state`; {first[0]}: {first[1]}", stacklevel=2
+            f"{len(done.failed)} of {len(done.cases)} runs failed, see `outcome`; {first[0]}: {first[1]}", stacklevel=2
         )
     return results.open_run(done.folder)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sandbox import __version__, manifest, results, run, scene
-from sandbox.errors import InUse, RunError, SandboxError
+from sandbox.errors import InUse, PluginFault, RunError, SandboxError
 from sandbox.plugins import use
 
 PATIENCE = 60.0
@@ -101,6 +101,8 @@ def outcome(job: Job) -> Outcome:
             time.sleep(0.2)
         except RunError as error:
             return Outcome(str(error), passing=True)
+        except PluginFault as error:  # a fault of a program, though named
+            return Outcome(str(error), passing=True, trace=traceback.format_exc())
         except SandboxError as error:
             return Outcome(str(error))
         except Exception as error:

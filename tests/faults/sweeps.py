@@ -1,8 +1,9 @@
 """A sweep whose workers are killed and whose scheduler is restarted: ``python -m tests.faults.sweeps``.
 
 Scheduler and workers are processes of their own, reached by address. A worker is killed with SIGKILL once a run has a
-checkpoint, some runs later another, and then the scheduler with everything that hangs on it; a new one starts at the
-same address. In the end every run has ended once, and is that of a serial sweep to the last bit.
+checkpoint, some runs later another, and then the scheduler with everything that hangs on it, which ends the sweep. A
+new scheduler starts, and the same sweep is called again. In the end every run has ended once, and is that of a serial
+sweep to the last bit.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import sandbox
+from sandbox.errors import SweepError
 from sandbox.report import Silent
 
 from .killing import PATIENCE, differences
@@ -85,7 +87,7 @@ class Machines:
         self.processes.append(self._worker())
 
     def restart(self) -> None:
-        """Kill everything, the scheduler first, and start it again at the same address."""
+        """Start everything again at the same address."""
         self.stop()
         self.start()
 
@@ -113,7 +115,7 @@ class Trouble(threading.Thread):
                 self.machines.kill_worker(pid)
                 self.killed.append(f"the worker at {name}")
             self._until(lambda: len(ended(self.diary)) >= self.kills * self.every and bool(self._at_work()))
-            self.machines.restart()
+            self.machines.stop()
             self.killed.append("scheduler and workers")
         except BaseException as error:
             self.error = error
@@ -154,20 +156,20 @@ class Heard(Silent):
         self.warnings.append(message)
 
 
-def troubled_sweep(work: Path, seeds: int, epochs: int, kills: int, every: int) -> tuple[Trouble, list[str], Any]:
+def troubled_sweep(work: Path, seeds: int, epochs: int, kills: int, every: int) -> tuple[Trouble, str, Any]:
     """Make a sweep in trouble.
 
     Returns:
-        The trouble that was made; what the sweep said; its dataset.
+        The trouble that was made; what the sweep said when the scheduler was lost; the dataset of the second call.
     """
     out, diary = work / "sweep", work / "diary.txt"
     plugin = work / "diary.py"
     plugin.write_text(DIARY.format(path=str(diary)))
-    machines, heard = Machines(2, work), Heard()
+    machines = Machines(2, work)
     trouble = Trouble(machines, out, diary, kills, every)
-    try:
-        trouble.start()
-        data = sandbox.sweep(
+
+    def call() -> Any:
+        return sandbox.sweep(
             "iris_flow",
             {"controller.beta": BETAS},
             seeds=range(seeds),
@@ -176,14 +178,23 @@ def troubled_sweep(work: Path, seeds: int, epochs: int, kills: int, every: int) 
             scheduler=machines.address,
             checkpoint_every=0,
             plugins=[plugin],
-            reporter=heard,
         )
+
+    lost = ""
+    try:
+        trouble.start()
+        try:
+            call()
+        except SweepError as error:
+            lost = str(error)
         trouble.join(timeout=5)
         if trouble.error is not None:
             raise trouble.error
+        machines.restart()
+        data = call()
     finally:
         machines.stop()
-    return trouble, heard.warnings, data
+    return trouble, lost, data
 
 
 def serial(work: Path, seeds: int, epochs: int) -> None:
