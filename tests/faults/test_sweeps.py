@@ -1,4 +1,4 @@
-"""Sweeps that lose workers, their scheduler, their disk or their patience end as a serial sweep does."""
+"""Sweeps are those of the runs one by one, are gone on with, and keep and retry what failed."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from sandbox.cli import app
 from sandbox.errors import SandboxError, SweepError
 from sandbox.lock import locked
 from sandbox.plugins import plugins
+from sandbox.report import Silent
 from sandbox.sweeping import crew, plan, worker
 from sandbox.sweeping.axes import Axis
 from sandbox.sweeping.sweep import Settings, Sweep, ends
 from sandbox.sweeping.worker import Job, Outcome
 
 from .killing import differences
-from .sweeps import Heard, check, serial, troubled_sweep
 
 pytest.importorskip("distributed")
 
@@ -51,23 +51,22 @@ def register_controllers(register):
 """
 
 
+class Heard(Silent):
+    """Keeps the warnings."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
+
+
 @pytest.fixture
 def own_plugins() -> Iterator[None]:
     """Plugins that are forgotten afterwards."""
     plugins.cache_clear()
     yield
     plugins.cache_clear()
-
-
-def test_a_worker_killed_and_the_scheduler_lost(tmp_path: Path) -> None:
-    trouble, lost, data = troubled_sweep(tmp_path, seeds=2, epochs=20, kills=1, every=1)
-    assert len(trouble.killed) == 2
-    assert "went away; what is done is kept" in lost
-    assert (data["outcome"] == "complete").all()
-    serial(tmp_path, seeds=2, epochs=20)
-    runs, wrong, resumed = check(tmp_path, seeds=2)
-    assert (runs, wrong) == (4, [])
-    assert resumed >= 1
 
 
 def test_a_sweep_of_its_own_is_a_serial_one_and_is_gone_on_with(tmp_path: Path) -> None:
