@@ -36,7 +36,7 @@ FROZEN = {
 PICTURES = {
     "iris_flow": {"learning.png", "network.png"},
     "wine_flow": {"learning.png", "network.png"},
-    "lattice_stretch": {"deformation.png"},
+    "lattice_stretch": {"deformation.png", "forces.png"},
     "lattice_vibration": {"energy.png", "motion.gif"},
     "pipe_network": {"network.png"},
 }

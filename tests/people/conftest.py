@@ -25,18 +25,15 @@ QUIET = (
 
 
 @pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A headless Chromium, driven by selenium: ``browser.get(path.as_uri())``, ``browser.execute_script(...)``.
-
-    One for the session. ``browser.get_log("browser")`` has what the page wrote to its console since it was last asked.
-    """
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """One headless Chromium for the session."""
     webdriver = pytest.importorskip("selenium.webdriver", reason="selenium, which drives the browser, is not installed")
-    chromium = next((found for name in NAMES if (found := shutil.which(name))), None)
+    program = next((found for name in NAMES if (found := shutil.which(name))), None)
     driver = shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip(f"no {'Chromium' if chromium is None else 'chromedriver'} on this machine")
+    if program is None or driver is None:
+        pytest.skip(f"no {'Chromium' if program is None else 'chromedriver'} on this machine")
     options = webdriver.ChromeOptions()
-    options.binary_location = chromium
+    options.binary_location = program
     profile = tmp_path_factory.mktemp("chromium")
     for option in (*QUIET, f"--user-data-dir={profile}"):
         options.add_argument(option)
@@ -47,3 +44,14 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield started
     finally:
         started.quit()
+
+
+@pytest.fixture
+def browser(chromium: Any) -> Any:
+    """A headless Chromium, driven by selenium: ``browser.get(path.as_uri())``, ``browser.execute_script(...)``.
+
+    ``browser.get_log("browser")`` has what pages wrote to the console since it was last asked, in this test.
+    """
+    chromium.get("about:blank")
+    chromium.get_log("browser")  # what earlier tests' pages wrote
+    return chromium
