@@ -1,16 +1,18 @@
-"""How a run tells what it is doing: one small protocol, one implementation for terminals."""
+"""How a run tells what it is doing: one small protocol, implemented for terminals and for notebooks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from sandbox.errors import printable
 
 
 class Reporter(Protocol):
-    """Told of progress. Silent by default."""
+    """Told of progress. By default a bar in a notebook, and nothing elsewhere."""
 
     def start(self, what: str, total: int) -> None:
         """Something of a known number of steps begins."""
@@ -75,3 +77,66 @@ class Terminal:
     def warn(self, message: str) -> None:
         self.console.print("warning:", style="yellow", end=" ", highlight=False)
         self.console.print(printable(message), highlight=False, markup=False)
+
+
+class Notebook:
+    """A progress bar with the time left and the live figures under a cell; it goes away when the run ends.
+
+    Needs tqdm, and draws a widget where there is ipywidgets; both come with the extra ``jupyter``.
+    """
+
+    def __init__(self) -> None:
+        from tqdm.auto import tqdm
+
+        self._bars, self._bar = tqdm, None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def start(self, what: str, total: int) -> None:
+        self._close()
+        self._bar: Any = self._bars(total=total, desc=what, leave=False, dynamic_ncols=True)
+
+    def advance(self, done: int, figures: Mapping[str, float]) -> None:
+        if self._bar is not None:
+            text = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+            self._bar.set_postfix_str(text, refresh=False)
+            self._bar.update(done - self._bar.n)
+
+    def warn(self, message: str) -> None:
+        self._bars.write(f"warning: {printable(message)}")
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+@contextmanager
+def telling(reporter: Reporter | None) -> Iterator[Reporter]:
+    """The reporter that was given; if none was, a bar in a notebook that can show one, and silence elsewhere."""
+    if reporter is not None:
+        yield reporter
+        return
+    bar = _bar_of_notebook()
+    if bar is None:
+        yield Silent()
+        return
+    with bar:
+        yield bar
+
+
+def _bar_of_notebook() -> Notebook | None:
+    if "ipykernel" not in sys.modules:
+        return None
+    from IPython.core.getipython import get_ipython
+
+    if not hasattr(get_ipython(), "kernel"):
+        return None
+    try:
+        return Notebook()
+    except ImportError:
+        return None

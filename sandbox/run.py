@@ -15,7 +15,7 @@ from sandbox.interrupts import Interrupts
 from sandbox.lock import alone_in_process, locked
 from sandbox.plain import misfit
 from sandbox.plugins import plugins
-from sandbox.report import Reporter, Silent
+from sandbox.report import Reporter, telling
 from sandbox.results import Run
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Experiment:
 
         Args:
             out: the folder, which must not exist or be empty; ``runs/<scene>-<time>`` by default.
-            reporter: told of progress.
+            reporter: told of progress; by default a progress bar in a notebook, and nobody elsewhere.
             checkpoint_every: seconds between checkpoints; 0 for one at every step or epoch that can be gone on from.
             pictures: whether to draw.
             strict: whether an event (:mod:`sandbox.events`: loss of convexity, stiffnesses at their bounds, knobs that
@@ -65,12 +65,17 @@ class Experiment:
             RunError: for a folder that cannot be written; what was kept of the run stays readable.
             Interrupted: (a KeyboardInterrupt) on SIGINT or SIGTERM, once the state is saved; :func:`resume` goes on.
         """
-        with blaming_plugins(), alone_in_process(self.scene.name), Interrupts() as interrupts:
+        with (
+            blaming_plugins(),
+            alone_in_process(self.scene.name),
+            telling(reporter) as told,
+            Interrupts() as interrupts,
+        ):
             self._begin(strict)
             with results.new_folder(self.scene, out) as folder:
                 results.begin(folder, self.scene, strict)
-                keeper = Keeper(Checkpoints(folder), interrupts, reporter or Silent(), checkpoint_every)
-                return self._run_in(folder, reporter or Silent(), keeper, pictures)
+                keeper = Keeper(Checkpoints(folder), interrupts, told, checkpoint_every)
+                return self._run_in(folder, told, keeper, pictures)
 
     def _begin(self, strict: bool = False) -> None:
         """Build everything anew: a run starts from the scene, not from where an earlier run left the bench."""
@@ -151,11 +156,17 @@ def resume(
         RunError: if no run was begun in the folder, if what it began with was changed, or if it is in use.
         SandboxError, Interrupted: as for :meth:`Experiment.run`.
     """
-    folder, reporter = Path(folder), reporter or Silent()
+    folder = Path(folder)
     found = results.check_beginning(folder)
     if found is not None and found.stage == "complete":
         return results.read_run(folder)
-    with blaming_plugins(), alone_in_process(folder.name), Interrupts() as interrupts, locked(folder):
+    with (
+        blaming_plugins(),
+        alone_in_process(folder.name),
+        telling(reporter) as told,
+        Interrupts() as interrupts,
+        locked(folder),
+    ):
         found = results.check_beginning(folder)  # another process may have gone on with it just before
         if found is not None and found.stage == "complete":
             return results.read_run(folder)
@@ -163,22 +174,22 @@ def resume(
         experiment._begin(found is not None and found.strict)
         changed = results.note_resumption(folder, experiment.scene)
         if changed:
-            reporter.warn(
+            told.warn(
                 f"not as when the run began: {', '.join(changed)}; the results may differ in the last digits from "
                 "those of a run that was not interrupted"
             )
         checkpoints = Checkpoints(folder)
         if found is not None and found.stage == "computed":
             checkpoints.clear()
-            return experiment._complete(results.read_run(folder), reporter, pictures)
+            return experiment._complete(results.read_run(folder), told, pictures)
         state, problems = checkpoints.load()
         for problem in problems:
-            reporter.warn(problem)
+            told.warn(problem)
         if problems and state is None:
-            reporter.warn("no checkpoint is whole; the run starts from the beginning")
+            told.warn("no checkpoint is whole; the run starts from the beginning")
         if state is not None and (
             not isinstance(state, dict) or misfit(state, {"seconds": 0.0, "run": {}}) or None in state.values()
         ):
             raise RunError(f"the checkpoints in {folder} are not those of a run")
-        keeper = Keeper(checkpoints, interrupts, reporter, checkpoint_every, state)
-        return experiment._run_in(folder, reporter, keeper, pictures)
+        keeper = Keeper(checkpoints, interrupts, told, checkpoint_every, state)
+        return experiment._run_in(folder, told, keeper, pictures)
