@@ -1,4 +1,4 @@
-"""The hooks through which plugins extend the sandbox. Since version 1, unless noted.
+"""The hooks through which plugins extend the sandbox, each with the version of the specifications that brought it.
 
 A plugin is a module (or package) in the entry-point group ``sandbox`` that implements any of these with
 ``@sandbox.hookimpl``, and says for which version of them it is written: ``SANDBOX_HOOKS = 1``. A plugin for a version
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
 
@@ -34,45 +34,60 @@ DECLARATION = "SANDBOX_HOOKS"
 Register = Callable[[str, "type[Part]"], None]
 """``register(name, part)``: the name that a scene gives as ``type``, and the part it stands for."""
 
-hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
+_hookspec = pluggy.HookspecMarker(PROJECT)
+
+Hook = TypeVar("Hook", bound=Callable[..., None])
+
+SINCE: dict[str, int] = {}
+"""By name of a hook: the version of the specifications that brought it, or that last changed its arguments."""
 
 
-@hookspec
+def hookspec(*, since: int) -> Callable[[Hook], Hook]:
+    """Mark a function as a hook's specification."""
+
+    def mark(hook: Hook) -> Hook:
+        SINCE[hook.__name__] = since
+        return _hookspec(hook)
+
+    return mark
+
+
+@hookspec(since=1)
 def register_graphs(register: Register) -> None:
     """Register ways to make a network: subclasses of :class:`sandbox.parts.Graph`."""
 
 
-@hookspec
+@hookspec(since=1)
 def register_systems(register: Register) -> None:
     """Register kinds of physical system: subclasses of :class:`sandbox.parts.SystemPart`."""
 
 
-@hookspec
+@hookspec(since=1)
 def register_tasks(register: Register) -> None:
     """Register tasks: subclasses of :class:`sandbox.parts.TaskPart`."""
 
 
-@hookspec
+@hookspec(since=1)
 def register_controllers(register: Register) -> None:
     """Register controllers: subclasses of :class:`sandbox.parts.Controller`."""
 
 
-@hookspec
+@hookspec(since=1)
 def register_commands(cli: typer.Typer) -> None:
     """Add subcommands to the command ``sandbox``. Called when the command line starts, for installed plugins."""
 
 
-@hookspec
+@hookspec(since=1)
 def run_started(scene: Mapping[str, Any], folder: Path) -> None:
     """Called once the resolved scene is written and before anything is computed. Errors are reported and contained."""
 
 
-@hookspec
+@hookspec(since=1)
 def step_done(step: int, figures: Mapping[str, float]) -> None:
     """Called at each evaluation while a scene learns: epochs done, and the figures. Errors are contained."""
 
 
-@hookspec
+@hookspec(since=1)
 def run_ended(folder: Path, figures: Mapping[str, float]) -> None:
     """Called when a run is complete on disk. Errors are reported and contained."""

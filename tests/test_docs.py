@@ -152,14 +152,19 @@ def test_generated_pages_are_up_to_date() -> None:
     assert generate.stale() == [], f"run: {generate.COMMAND}"
 
 
-def test_every_hook_is_documented_with_its_arguments() -> None:
+def test_every_hook_is_documented_with_its_version_and_arguments() -> None:
     text = (DOCS / "hooks.md").read_text(encoding="utf-8")
     hooks = [f for f in vars(hookspecs).values() if hasattr(f, f"{hookspecs.PROJECT}_spec")]
     assert len(hooks) >= 8
+    assert set(hookspecs.SINCE) == {hook.__name__ for hook in hooks}
+    assert f"version {hookspecs.VERSION}." in text.partition("\n## ")[0]
     for hook in hooks:
         signature = inspect.signature(hook)
         assert f"## `{hook.__name__}({', '.join(signature.parameters)})`" in text
         section = text.partition(f"## `{hook.__name__}(")[2].partition("\n## ")[0]
+        since = re.findall(r"Since version (\d+)\.", section)
+        assert since == [str(hookspecs.SINCE[hook.__name__])]
+        assert 1 <= int(since[0]) <= hookspecs.VERSION
         for name, parameter in signature.parameters.items():
             assert f"| `{name}` | `{parameter.annotation}` |" in section
 
