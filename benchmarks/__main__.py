@@ -66,17 +66,20 @@ def run(name: str, options: argparse.Namespace, command: str) -> int:
     sizes = workload.quick if options.quick else workload.sizes
     if options.sizes and len(workload.sizes) > 1:
         sizes = [int(float(size)) for size in options.sizes.split(",")]
-    outcomes, late, page = [], set(), options.results
+    outcomes, page = [], options.results
+    late: set[str] = set()
+    gave_up: set[str] = set()
     for size in sizes:
         print(f"{name}, {size:,} nodes", flush=True)
         case = workload.case(size, options.quick)
         # Who took too long takes longer still at a larger size.
-        contestants = [c for c in workload.contestants if c.name not in late]
+        contestants = [c for c in workload.contestants if c.name not in late | gave_up]
         outcome = measure(
             contestants, case, 2 if options.quick else options.repeats, options.max_seconds, options.behind
         )
         late |= {who for who, why in outcome.skipped if why.startswith("took")}
-        late |= {cell.name for cell in outcome.cells if cell.gave_up}
+        outcome.skipped.extend((name, "gave up on a smaller network") for name in sorted(gave_up))
+        gave_up |= {cell.name for cell in outcome.cells if cell.gave_up}
         outcomes.append(outcome)
         page = write(workload, outcomes, command, options.threads, options.results)
     print(page.read_text(encoding="utf-8") if not options.quick else f"wrote {page.name}")

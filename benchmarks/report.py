@@ -60,7 +60,7 @@ def table(workload: Workload, outcome: Outcome, cells: Sequence[Cell], phase: st
             _number(cell.median * scale),
             f"{cell.spread:.0%}",
             _number(float(np.median(cell.cpu)) * scale),
-            f"{best / cell.median:.2f}",
+            f"{best / cell.median:.2f}" if np.isfinite(best) else "",
             f"{cell.error:.0e}{differs}",
         ]
         row += [f"{cell.median / floor:.2f}"] if floor else []
@@ -88,6 +88,7 @@ def draw(workload: Workload, outcomes: Sequence[Outcome]) -> Picture:
     unit, scale = workload.unit
     names = list(dict.fromkeys(cell.name for outcome in outcomes for cell in outcome.cells))
     phases = list(dict.fromkeys(cell.phase for outcome in outcomes for cell in outcome.cells))
+    colours = [*CATEGORICAL, "0.55"]
     with style():
         figure = new_figure(PAGE, 3.0)
         axes = figure.subplots(1, len(phases), squeeze=False)[0]
@@ -97,7 +98,7 @@ def draw(workload: Workload, outcomes: Sequence[Outcome]) -> Picture:
                 axis.loglog(
                     [cell.size for cell in cells],
                     [cell.median * scale for cell in cells],
-                    color=CATEGORICAL[number % len(CATEGORICAL)],
+                    color=colours[number % len(colours)],
                     linestyle=DASHES[number % len(DASHES)],
                     marker=MARKERS[number % len(MARKERS)],
                     markersize=4,

@@ -14,6 +14,9 @@ import numpy as np
 LEAST_SECONDS = 0.02
 """Runs shorter than this are repeated within a round until they take as long."""
 
+PATIENCE = 5.0
+"""Seconds that every peer may take for a run, however fast this project is."""
+
 LONG_SECONDS = 15.0
 """Rounds of a phase end when they have taken this long together."""
 
@@ -169,11 +172,12 @@ def measure(
             continue
         except TimeoutError:
             limit = case.deadline.seconds / case.work
-            late.append(Cell(case.size, "cold", contestant.name, False, [limit], [limit], gave_up=True))
+            first = running[0][0].phase  # there is a deadline only after this project's run
+            late.append(Cell(case.size, first, contestant.name, False, [limit], [limit], gave_up=True))
             continue
         took = time.perf_counter() - began
         if contestant.ours and not np.isfinite(case.deadline.seconds):
-            case.deadline.seconds = behind * warm[0][-1]
+            case.deadline.seconds = max(behind * warm[0][-1], PATIENCE)
         if took > max_seconds and not contestant.ours:
             skipped.append((contestant.name, f"took {took:.0f} s to warm up, more than {max_seconds:.0f} s"))
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from scipy.optimize import minimize
 
 from benchmarks import __main__ as command
-from benchmarks import graphs, learner, w2_elastic, w4_learning, w4b_elastic
+from benchmarks import graphs, learner, timing, w2_elastic, w4_learning, w4b_elastic
 from benchmarks.timing import Case, Contestant, Phase, measure
 
 ALWAYS = {
@@ -74,6 +75,41 @@ def test_absent_and_slow_contestants_are_named_and_wrong_ones_seen() -> None:
     assert all(len(cell.seconds) == 3 for cell in outcome.cells)
     assert dict(outcome.skipped) == {"absent": "not installed (nothing)", "small": "not tried beyond 5 nodes"}
     assert dict(measure(contestants[:1], case, 1, 0.0).skipped)["answers 2.0"].startswith("took")
+
+
+def test_peers_far_behind_give_up_after_their_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They have ``PATIENCE`` at least, a line on larger networks, and no ratio is made of what they did not finish."""
+
+    def endless(case: Case) -> Mapping[str, Phase]:
+        def run() -> np.ndarray:
+            check = case.deadline.clock()
+            while True:
+                check()
+
+        return {"step": Phase(run)}
+
+    def slow(case: Case) -> Mapping[str, Phase]:
+        def run() -> np.ndarray:
+            time.sleep(0.05)
+            return np.array([1.0, 2.0])
+
+        return {"step": Phase(run)}
+
+    monkeypatch.setattr(timing, "PATIENCE", 0.2)
+    ours = Contestant("ours", prepared(2.0).prepare, ours=True)
+    contestants = (ours, Contestant("slow", slow), Contestant("endless", endless))
+    outcome = measure(contestants, Case(10, 1.0, None), repeats=1, max_seconds=60, behind=2.0)
+    assert {cell.name: cell.gave_up for cell in outcome.cells} == {"ours": False, "slow": False, "endless": True}
+    assert outcome.cells[-1].median == pytest.approx(0.2)
+    workload = w4_learning.WORKLOAD
+    made = {"key": "W4", "contestants": (ours, contestants[2]), "case": lambda size, quick: Case(size, 1.0, 0)}
+    made |= {"quick": (10, 20)}
+    monkeypatch.setattr(w4_learning, "WORKLOAD", type(workload)(**{**vars(workload), **made}))
+    assert command.main(["W4", "--quick", f"--results={tmp_path}"]) == 0
+    page = (tmp_path / "w4.md").read_text(encoding="utf-8")
+    assert page.count("gave up after") == 1
+    assert "Left out: endless: gave up on a smaller network." in page
+    assert "nan" not in page
 
 
 def test_command_fails_where_an_answer_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -210,6 +210,20 @@ class TestAgainstFactorization:
         assert result.method == "multigrid"
         assert np.abs(result.stiffness - material.stiffness).max() > 1e-6
 
+    def test_a_clamped_phase_takes_few_steps(self):
+        """Flow nudged by springs, conductances free: not quadratic, but so nearly that two steps do."""
+        material, boundary = linear("flow 2D", 4000, 0.5)
+        free = material.relax(boundary, tolerance=1e-12)
+        nudged = boundary.spring([900, 1500, 2300], free.state[0, [900, 1500, 2300]] + 0.1, 1.0)
+        drop = material.measure_edges(free.state)[0]
+        knobs = Knobs(material.stiffness + 0.05 * drop**2, np.full(material.network.n_edges, 0.1))
+        problem = posed(material, nudged, knobs=knobs, start=free.state, tolerance=1e-9)
+        result = multigrid.relax(problem)
+        agree(result, newton.relax(posed(material, nudged, knobs=knobs, start=free.state, tolerance=1e-13)), 1e-8)
+        assert result.residual[0] <= 1e-9
+        assert result.iterations[0] <= 3
+        assert np.abs(result.stiffness - material.stiffness).max() > 1e-6
+
     def test_a_random_graph(self):
         net = random_graph(600, 1500, seed=2)
         material = Material(net, POWER_LAW, {"k": 1.0, "n": 1.5, "delta": 1e-2})

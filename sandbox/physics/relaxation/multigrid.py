@@ -33,6 +33,8 @@ MAX_PRODUCTS = 400
 """Products in one solve. A network that needs more is for a factorization."""
 
 CAP = 0.1  # of the gradient: what a Newton step has to leave at most
+MILD_CAP = 1e-3  # the same where only free stiffnesses make the energy not quadratic
+NEAR = 30.0  # times the last goal: a goal below is not worth a step of its own
 FIRST_LOOK = 1e-3  # of the gradient: how far a quadratic energy is relaxed before the forces at play are looked at
 MARGIN = 0.5  # of the force allowed: what a solve aims at
 PROBE = 1e-6  # reduction of a random residual that would not be possible without meeting a negative eigenvalue
@@ -69,6 +71,7 @@ class RowLandscape:
     Attributes:
         assembly: the rows.
         matrix: the Hessian at the last state evaluated; of a quadratic energy, once for all.
+        mild: whether it is quadratic but for free stiffnesses.
         lift: the most that a negative curvature of a bond or node has to be lifted by to be none.
         stiffest: largest entry on the diagonal.
     """
@@ -79,6 +82,7 @@ class RowLandscape:
         material, knobs = problem.material, problem.knobs
         self._rk, self._problem = rk, problem
         self.quadratic = material.is_linear and (knobs is None or not knobs.compliance.any())
+        self.mild = material.is_linear
         self.assembly: Rows = rows_of(problem)
         self._kernels = rk.landscape_kernels(
             material.law,
@@ -110,9 +114,13 @@ class RowLandscape:
         report = self._evaluate(self._rk.MAJORANT, matrix.values)
         self.stiffest = float(report[self._rk.DIAGONAL])
 
-    def reference(self, matrix: Matrix) -> None:
-        """Fill in the majorant of the bare material in its state of reference, at its own stiffnesses."""
+    def reference(self) -> Matrix:
+        """The majorant of the bare material in its state of reference, at its own stiffnesses."""
         p, material = self._problem, self._problem.material
+        bare = len(p.boundary.pairs) == 0 and not p.outside[0, 1].any() and self.lift <= 0
+        if bare and self.quadratic and np.array_equal(p.stiffness, material.stiffness):
+            return self.matrix
+        matrix = self.assembly.matrix()
         self._evaluate(
             self._rk.MAJORANT,
             matrix.values,
@@ -122,6 +130,7 @@ class RowLandscape:
             pairs=np.zeros_like(p.pair_springs[0]),
             outside=np.zeros_like(p.outside[0]),
         )
+        return matrix
 
     def _evaluate(
         self,
@@ -228,9 +237,7 @@ class Cycles:
     def _kept(self) -> Hierarchy:
         rows = self._rows
         if rows.hierarchy is None:
-            bare = rows.matrix()
-            self._landscape.reference(bare)
-            rows.hierarchy = Hierarchy(bare, rows.frame)
+            rows.hierarchy = Hierarchy(self._landscape.reference(), rows.frame)
         return rows.hierarchy
 
     def _step(self, found: Directions, point: Point) -> None:
@@ -244,8 +251,11 @@ class Cycles:
             flow = self._tolerance * landscape.edges(there)[2]
             goal = MARGIN * min(allowed, max(flow, FORCE_NOISE * float(point.noise[0])))
         else:
-            forcing = FORCING[0] * (size / self._before) ** 2 if np.isfinite(self._before) else CAP
-            goal, self._before = max(MARGIN * allowed, min(CAP, forcing) * size), size
+            cap = MILD_CAP if landscape.mild else CAP
+            forcing = FORCING[0] * (size / self._before) ** 2 if np.isfinite(self._before) else cap
+            last, goal, self._before = MARGIN * allowed, min(cap, forcing) * size, size
+            if goal < (NEAR if landscape.mild else 1.0) * last:
+                goal = last
         self._solve(goal)
         self._lowest = solver.lowest
         found.move[:, 0] = -(solver.x if solver.x.any() else solver.preconditioned)
