@@ -21,7 +21,8 @@ from sandbox.physics.relaxation.aggregation_kernel import lanes_of
 
 # Columns of the table of coarser levels: number of slices (on the coarsest: of live components, listed at TO), length
 # of vectors; where in the pool of integers, and in that of numbers.
-SLICES, LENGTH, START, MIDDLE, COLUMN, FIRST, TO, VALUES, INVERSE, WEIGHT, RIGHT, X, COLUMNS = range(13)
+SLICES, LENGTH, START, MIDDLE, COLUMN, FIRST, TO, BACK_FIRST, BACK = range(9)
+VALUES, INVERSE, WEIGHT, BACK_WEIGHT, RIGHT, X, LEFT, COLUMNS = range(9, 17)
 
 # Rows of the work of a solve: solution, residual, direction, its product with the matrix.
 SOLUTION, RESIDUAL, DIRECTION, PRODUCT, WORK_ROWS = range(5)
@@ -48,12 +49,9 @@ def solve_kernel(size: int, motions: int) -> Callable[..., None]:
     def down(level: ti.i32, levels: ti.template(), ints: ti.template(), pool: ti.template()):
         """Sweep forward from zero, and restrict what is left to the next level."""
         start, middle, column = levels[level, START], levels[level, MIDDLE], levels[level, COLUMN]
-        first, to, weight = levels[level, FIRST], levels[level, TO], levels[level, WEIGHT]
         values, inverse = levels[level, VALUES], levels[level, INVERSE]
         right, x = levels[level, RIGHT], levels[level, X]
-        below = levels[level + 1, RIGHT]
-        for p in range(levels[level + 1, LENGTH]):
-            pool[below + p] = ti.cast(0.0, ti.f32)
+        rest = levels[level, LEFT]
         for s in range(levels[level, SLICES]):
             left = ti.Vector.zero(ti.f32, coarse_lanes * motions)
             for p in ti.static(range(coarse_lanes * motions)):
@@ -85,15 +83,23 @@ def solve_kernel(size: int, motions: int) -> Callable[..., None]:
                             left[lane * motions + c] -= (
                                 pool[values + (at + lane) * coarse + c * motions + d] * pool[x + j + d]
                             )
+            for p in ti.static(range(coarse_lanes * motions)):
+                pool[rest + s * coarse_lanes * motions + p] = left[p]
+        first, to, weight = levels[level, BACK_FIRST], levels[level, BACK], levels[level, BACK_WEIGHT]
+        below = levels[level + 1, RIGHT]
+        for s in range(levels[level + 1, LENGTH] // (coarse_lanes * motions)):
+            total = ti.Vector.zero(ti.f32, coarse_lanes * motions)
             for step in range((ints[first + s + 1] - ints[first + s]) // coarse_lanes):
                 at = ints[first + s] + step * coarse_lanes
                 for lane in ti.static(range(coarse_lanes)):
-                    j = below + ints[to + at + lane] * motions
+                    i = rest + ints[to + at + lane] * motions
                     for k in ti.static(range(motions)):
-                        value = ti.cast(0.0, ti.f32)
                         for c in ti.static(range(motions)):
-                            value += pool[weight + (at + lane) * coarse + c * motions + k] * left[lane * motions + c]
-                        pool[j + k] += value
+                            total[lane * motions + k] += (
+                                pool[weight + (at + lane) * coarse + c * motions + k] * pool[i + c]
+                            )
+            for p in ti.static(range(coarse_lanes * motions)):
+                pool[below + s * coarse_lanes * motions + p] = total[p]
 
     @ti.func
     def up(level: ti.i32, levels: ti.template(), ints: ti.template(), pool: ti.template()):
@@ -123,7 +129,7 @@ def solve_kernel(size: int, motions: int) -> Callable[..., None]:
             for p in ti.static(range(coarse_lanes * motions)):
                 left[p] = pool[right + s * coarse_lanes * motions + p]
             for step in range((ints[start + s + 1] - ints[start + s]) // coarse_lanes):
-                at = ints[start + s] + step * coarse_lanes
+                at = ints[start + s + 1] - (step + 1) * coarse_lanes  # downwards, as memory is fetched ahead
                 for lane in ti.static(range(coarse_lanes)):
                     j = ints[column + at + lane] * motions
                     for c in ti.static(range(motions)):
@@ -166,10 +172,14 @@ def solve_kernel(size: int, motions: int) -> Callable[..., None]:
         first: _ints,
         to: _ints,
         weight: _single,
+        back_first: _ints,
+        back_from: _ints,
+        back_weight: _single,
         levels: _int_table,
         ints: _ints,
         pool: _single,
         z: _single,  # (n*size or more,) zeros at first: the preconditioned residual
+        rest: _single,  # (n*size or more,) scratch
         work: _matrix,  # (WORK_ROWS, more than n*size), in and out; zero past n*size
         control: _vector,
         report: _vector,
@@ -196,8 +206,6 @@ def solve_kernel(size: int, motions: int) -> Callable[..., None]:
             while solved == 0 and negative == 0 and products < control[MOST_PRODUCTS]:
                 # z = cycle(residual)
                 unit = 1.0 / worst
-                for p in range(n_below):
-                    pool[below + p] = ti.cast(0.0, ti.f32)
                 for s in range(slices):
                     left = ti.Vector.zero(ti.f32, lanes * size)
                     for p in ti.static(range(lanes * size)):
@@ -226,15 +234,21 @@ def solve_kernel(size: int, motions: int) -> Callable[..., None]:
                                 for c in ti.static(range(size)):
                                     for d in ti.static(range(size)):
                                         left[lane * size + c] -= smooth[(at + lane) * block + c * size + d] * z[j + d]
-                        for step in range((first[s + 1] - first[s]) // lanes):
-                            at = first[s] + step * lanes
-                            for lane in ti.static(range(lanes)):
-                                j = below + to[at + lane] * motions
+                        for p in ti.static(range(lanes * size)):
+                            rest[s * lanes * size + p] = left[p]
+                    for s in range(n_below // (coarse_lanes * motions)):
+                        total = ti.Vector.zero(ti.f32, coarse_lanes * motions)
+                        for step in range((back_first[s + 1] - back_first[s]) // coarse_lanes):
+                            at = back_first[s] + step * coarse_lanes
+                            for lane in ti.static(range(coarse_lanes)):
+                                i = back_from[at + lane] * size
                                 for k in ti.static(range(motions)):
-                                    value = ti.cast(0.0, ti.f32)
                                     for c in ti.static(range(size)):
-                                        value += weight[(at + lane) * wide + c * motions + k] * left[lane * size + c]
-                                    pool[j + k] += value
+                                        total[lane * motions + k] += (
+                                            back_weight[(at + lane) * wide + c * motions + k] * rest[i + c]
+                                        )
+                        for p in ti.static(range(coarse_lanes * motions)):
+                            pool[below + s * coarse_lanes * motions + p] = total[p]
                     lower_levels(levels, ints, pool)
                     for s in range(slices):
                         gain = ti.Vector.zero(ti.f32, lanes * size)
@@ -257,7 +271,7 @@ def solve_kernel(size: int, motions: int) -> Callable[..., None]:
                     for p in ti.static(range(lanes * size)):
                         left[p] = ti.cast(work[RESIDUAL, s * lanes * size + p] * unit, ti.f32)
                     for step in range((start[s + 1] - start[s]) // lanes):
-                        at = start[s] + step * lanes
+                        at = start[s + 1] - (step + 1) * lanes
                         for lane in ti.static(range(lanes)):
                             j = column[at + lane] * size
                             for c in ti.static(range(size)):

@@ -24,6 +24,7 @@ class Solver:
         self._kernel = ck.solve_kernel(matrix.size, hierarchy.frame.motions)
         self._work = np.zeros((ck.WORK_ROWS, (matrix.n + clamped) * matrix.size))
         self._z = np.zeros(self._work.shape[1], dtype=np.float32)
+        self._rest = np.empty(self._work.shape[1], dtype=np.float32)
         self._control, self._report = np.zeros(ck.CONTROLS), np.zeros(ck.REPORT)
         self.products = 0
 
@@ -59,10 +60,14 @@ class Solver:
             h.first,
             h.to,
             h.weight,
+            h.back_first,
+            h.back,
+            h.back_weight,
             h.levels,
             h.ints,
             h.pool,
             self._z,
+            self._rest,
             self._work,
             self._control,
             self._report,

@@ -32,6 +32,7 @@ class GalerkinKernels(NamedTuple):
     place: Callable[..., None]
     reorder: Callable[..., None]
     slice_weights: Callable[..., int]
+    slice_back: Callable[..., int]
 
 
 @lru_cache(maxsize=8)
@@ -50,6 +51,7 @@ def galerkin_kernels(size: int, motions: int) -> GalerkinKernels:
         first: _ints,
         to: _ints,
         weight: _vector,
+        seen: _ints,  # (n_coarse,) scratch
         product_first: _ints,  # (n + 1,) scratch
         product_to: _ints,  # (products,) scratch
         product: _vector,  # (products*size*motions,) scratch
@@ -59,6 +61,8 @@ def galerkin_kernels(size: int, motions: int) -> GalerkinKernels:
         ti.loop_config(serialize=True)
         for _ in range(1):
             diagonal = column.shape[0] * block
+            for big in range(seen.shape[0]):
+                seen[big] = -1
             for i in range(n):
                 begin = count
                 product_first[i] = begin
@@ -82,11 +86,11 @@ def galerkin_kernels(size: int, motions: int) -> GalerkinKernels:
                     if j < n and (near < 0 or j != i):
                         for q in range(first[j], first[j + 1]):
                             other = to[q]
-                            at = begin
-                            while at < count and product_to[at] != other:
-                                at += 1
-                            if at == count:
+                            at = seen[other]
+                            if at < begin:
+                                at = count
                                 count += 1
+                                seen[other] = at
                                 product_to[at] = other
                                 for z in range(wide):
                                     product[at * wide + z] = 0.0
@@ -310,5 +314,43 @@ def galerkin_kernels(size: int, motions: int) -> GalerkinKernels:
                 slices[s + 1] = total
         return total
 
-    made = multiply, project, mirror, place, reorder, slice_weights
+    @ti.kernel
+    def slice_back(
+        task: ti.i32,  # 0: count, 1: fill
+        n: ti.i32,
+        n_coarse: ti.i32,
+        first: _ints,
+        to: _ints,
+        weight: _vector,
+        count: _ints,  # (n_coarse,) scratch
+        slices: _ints,  # (slices + 1,) out of the first task
+        new_from: _ints,  # zeros at first, out of the second
+        new_weight: _vector,  # the same
+    ) -> ti.i32:
+        """Interpolation transposed, by rows of the coarse level, in slices; number of its blocks, with padding."""
+        total = 0
+        ti.loop_config(serialize=True)
+        for _ in range(1):
+            for r in range(n_coarse):
+                count[r] = 0
+            for i in range(n):
+                for q in range(first[i], first[i + 1]):
+                    r = to[q]
+                    if task == 1:
+                        at = slices[r // coarse_lanes] + count[r] * coarse_lanes + r % coarse_lanes
+                        new_from[at] = i
+                        for z in range(wide):
+                            new_weight[at * wide + z] = weight[q * wide + z]
+                    count[r] += 1
+            if task == 0:
+                for s in range(n_coarse // coarse_lanes):
+                    most = 0
+                    for lane in range(coarse_lanes):
+                        most = ti.max(most, count[s * coarse_lanes + lane])
+                    slices[s] = total
+                    total += most * coarse_lanes
+                    slices[s + 1] = total
+        return total
+
+    made = multiply, project, mirror, place, reorder, slice_weights, slice_back
     return GalerkinKernels(*map(Direct, made))

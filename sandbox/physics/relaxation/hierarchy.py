@@ -88,7 +88,8 @@ class Frame:
 class Level:
     """A level and the interpolation to it, in slices: blocks ``weight`` at rows ``to``, from ``first`` on.
 
-    ``inverse``: of its diagonal blocks.
+    ``back_first``, ``back``, ``back_weight``: the same by rows of the next level, so that restriction gathers as well.
+    ``inverse``: of the diagonal blocks.
     """
 
     matrix: Matrix
@@ -96,6 +97,9 @@ class Level:
     first: np.ndarray
     to: np.ndarray
     weight: np.ndarray
+    back_first: np.ndarray
+    back: np.ndarray
+    back_weight: np.ndarray
 
 
 class Hierarchy:
@@ -156,15 +160,16 @@ class Hierarchy:
         from sandbox.physics.relaxation import cycle_kernel as ck
 
         if not levels:
-            self.first, self.to, self.weight = (
-                np.zeros(2, dtype=np.int32),
-                np.zeros(1, dtype=np.int32),
-                np.zeros(1, dtype=np.float32),
-            )
+            none = np.zeros(1, dtype=np.int32), np.zeros(1, dtype=np.float32)
+            self.first, self.to, self.weight = np.zeros(2, dtype=np.int32), *none
+            self.back_first, self.back, self.back_weight = self.first, *none
             self.levels = np.zeros((1, ck.COLUMNS), dtype=np.int32)
             self.ints, self.pool = np.zeros(1, dtype=np.int32), np.zeros(1, dtype=np.float32)
             return
-        self.first, self.to, self.weight = levels[0].first, levels[0].to, self._single(levels[0].weight)
+        finest = levels[0]
+        self.first, self.to, self.weight = finest.first, finest.to, self._single(finest.weight)
+        self.back_first, self.back = finest.back_first, finest.back
+        self.back_weight = self._single(finest.back_weight)
         table = np.zeros((len(levels), ck.COLUMNS), dtype=np.int32)
         ints: list[np.ndarray] = []
         numbers: list[np.ndarray] = []
@@ -180,9 +185,12 @@ class Hierarchy:
             row[ck.START], row[ck.MIDDLE] = place(ints, m.start), place(ints, m.middle)
             row[ck.COLUMN] = place(ints, m.column)
             row[ck.FIRST], row[ck.TO] = place(ints, level.first), place(ints, level.to)
+            row[ck.BACK_FIRST], row[ck.BACK] = place(ints, level.back_first), place(ints, level.back)
             row[ck.VALUES] = place(numbers, m.values / self.unit)
             row[ck.INVERSE], row[ck.WEIGHT] = place(numbers, level.inverse * self.unit), place(numbers, level.weight)
-            row[ck.RIGHT], row[ck.X] = place(numbers, np.zeros(m.n * size)), place(numbers, np.zeros(m.n * size))
+            row[ck.BACK_WEIGHT] = place(numbers, level.back_weight)
+            for vector in (ck.RIGHT, ck.X, ck.LEFT):
+                row[vector] = place(numbers, np.zeros(m.n * size))
         last = table[-1]
         live, whole = _inverse(coarsest, inverse)
         last[ck.SLICES], last[ck.LENGTH] = len(live), coarsest.n * size
@@ -240,7 +248,12 @@ def _coarsen(
     position = np.zeros((slices * lanes, dim))
     position[row] = centre
     return (
-        Level(matrix, inverse, *_sliced(galerkin, n, size, motions, first, to, weight)),
+        Level(
+            matrix,
+            inverse,
+            *_sliced(galerkin, n, size, motions, first, to, weight),
+            *_sliced_back(galerkin, n, slices * lanes, size, motions, first, to, weight),
+        ),
         Matrix(starts, middle, new_column, new_values, motions),
         Frame(position, frame.cell, row, frame.spins),
         next_unit,
@@ -259,15 +272,16 @@ def _galerkin(
     """P^T A P: compressed rows without the diagonal, where each entry is in the upper half, that half, the diagonal."""
     n, blocks = matrix.n, len(to)
     pattern = matrix.start, matrix.column, matrix.values
+    seen = np.empty(n_coarse, dtype=np.int32)
     capacity = PRODUCTS * (len(matrix.column) + n)
     product_first = np.empty(n + 1, dtype=np.int32)
     while True:
         product_to, product = np.empty(capacity, dtype=np.int32), np.empty(capacity * matrix.size * motions)
-        if kernels.multiply(n, *pattern, first, to, weight, product_first, product_to, product) >= 0:
+        if kernels.multiply(n, *pattern, first, to, weight, seen, product_first, product_to, product) >= 0:
             break
         capacity *= 2
     members = np.empty(n_coarse + 1 + 2 * blocks, dtype=np.int32)
-    seen, upper_start = np.empty(n_coarse, dtype=np.int32), np.empty(n_coarse + 1, dtype=np.int32)
+    upper_start = np.empty(n_coarse + 1, dtype=np.int32)
     diagonal = np.empty(n_coarse * motions**2)
     made = first, to, weight, product_first, product_to, product
     capacity = min(GUESS, n_coarse) * n_coarse
@@ -295,6 +309,28 @@ def _sliced(
     new_to, new_weight = np.zeros(total, dtype=np.int32), np.zeros(total * size * motions)
     kernels.slice_weights(1, n, first, to, weight, slices, new_to, new_weight)
     return slices, new_to, new_weight
+
+
+def _sliced_back(
+    kernels: GalerkinKernels,
+    n: int,
+    n_coarse: int,
+    size: int,
+    motions: int,
+    first: np.ndarray,
+    to: np.ndarray,
+    weight: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same by rows of the coarse level."""
+    from sandbox.physics.relaxation.aggregation_kernel import lanes_of
+
+    count = np.empty(n_coarse, dtype=np.int32)
+    slices = np.empty(n_coarse // lanes_of(motions) + 1, dtype=np.int32)
+    none, nothing = np.zeros(1, dtype=np.int32), np.zeros(1)
+    total = kernels.slice_back(0, n, n_coarse, first, to, weight, count, slices, none, nothing)
+    back, back_weight = np.zeros(total, dtype=np.int32), np.zeros(total * size * motions)
+    kernels.slice_back(1, n, n_coarse, first, to, weight, count, slices, back, back_weight)
+    return slices, back, back_weight
 
 
 def _centred(frame: Frame, home: np.ndarray, root: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
