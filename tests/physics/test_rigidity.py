@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from sandbox.errors import NetworkError
+from sandbox.physics import rigid_motions
 from sandbox.physics.boundary import Boundary
 from sandbox.physics.knobs import Knobs
 from sandbox.physics.laws import CONDUCTANCE, LOAD, ONSITE, SPRING, EdgeLaw, NodeLaw
@@ -263,3 +264,11 @@ def test_nothing_free_and_no_edges() -> None:
     examine(Material(dots, SPRING, {"k": 1.0, "l": 1.0}), hold(dots, [0, 1]))
     with pytest.raises(NetworkError, match="node 1 has no edge"):
         examine(Material(dots, SPRING, {"k": 1.0, "l": 1.0}), hold(dots, [0]))
+
+
+@pytest.mark.parametrize("count", [0, 100, 3000, 20_000])
+def test_parts_of_large_networks_are_those_of_scipy(count, monkeypatch):
+    edges = np.random.default_rng(count).integers(0, 5000, (count, 2)).astype(np.int32)
+    found = rigid_motions.parts_of(edges, 5000)
+    monkeypatch.setattr(rigid_motions, "LARGE", 5000)
+    np.testing.assert_array_equal(found, rigid_motions.parts_of(edges, 5000))
