@@ -125,6 +125,11 @@ class EdgeLaw:
         return degree(self.energy, symbol(self.stiffness)) <= 2
 
     @cached_property
+    def is_affine_in_stiffness(self) -> bool:
+        """Whether the force on the stiffness does not depend on it."""
+        return degree(self.energy, symbol(self.stiffness)) <= 1
+
+    @cached_property
     def on_numpy(self) -> NumpyFunction:
         """``f(v, stiffness, *fixed)`` returning :attr:`terms` as NumPy arrays; the twin of the generated kernels."""
         return _broadcasting(sympy.lambdify(self.arguments, self.terms, modules="numpy", cse=True))

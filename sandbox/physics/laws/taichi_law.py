@@ -65,6 +65,10 @@ class TaichiLaw(EdgeLaw):
         return self.quadratic_in_stiffness
 
     @cached_property
+    def is_affine_in_stiffness(self) -> bool:
+        return False  # nobody says so; all that is lost is a short cut
+
+    @cached_property
     def on_numpy(self) -> NumpyFunction:
         """``f(v, stiffness, *fixed)`` returning the six terms as NumPy arrays, computed by a kernel."""
         from sandbox.physics.laws.taichi_terms import terms_kernel

@@ -12,3 +12,5 @@ FIRST_SHIFT = 1e-6  # of the largest diagonal entry: added when lifting the bloc
 MAX_BACKTRACKS = 60
 MAX_TURN = 0.5  # of its length: how far a bond may move in one step
 ESCAPE = 0.05  # of the longest bond: first step along negative curvature
+SURELY_POSITIVE = 1e-6  # of the largest curvature: bonds of which none is softer hold a rigid network in a minimum
+KEPT_FACTOR = 0.02  # of the force before: a step that leaves no more is followed by one with the same factor

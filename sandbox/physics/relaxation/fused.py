@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,17 +19,24 @@ class Workspace:
     """A plan and the scratch memory of the largest batch seen with it."""
 
     plan: Plan
+    ends: np.ndarray  # (2*bonds,) first component of each end
     frame: np.ndarray
-    work: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+    width: int  # see fused_edges.width
+    samples: int = 0
+    memory: tuple[np.ndarray, ...] = ()
 
     def __post_init__(self) -> None:
         self.no_grip = np.zeros(len(self.plan.place) + len(self.frame))
 
-    def scratch(self, batch: int, n_state: int) -> np.ndarray:
-        size = n_state + 2 * self.plan.n_free + 3 * self.plan.n_slots
-        if self.work.shape[0] < batch:
-            self.work = np.empty((batch, size))
-        return self.work[:batch]
+    def scratch(self, batch: int) -> tuple[np.ndarray, ...]:
+        """Factors, records of bonds and the rest that ``batch`` samples need, one sample after another in each."""
+        from sandbox.physics.relaxation.fused_sample import memory
+
+        if batch > self.samples:
+            plan, bonds = self.plan, len(self.frame)
+            sizes = (plan.n_slots + 1 + plan.n_kept, bonds * self.width, memory(len(plan.place), plan.n_free))
+            self.samples, self.memory = batch, tuple(np.zeros(batch * size) for size in sizes)
+        return tuple(array[: batch * (len(array) // self.samples)] for array in self.memory)
 
 
 def can_relax(problem: Problem) -> bool:
@@ -42,9 +49,11 @@ def can_relax(problem: Problem) -> bool:
 def relax(problem: Problem) -> Equilibrium:
     """Newton's method on the fused kernel; see :mod:`sandbox.physics.relaxation.fused_kernel`."""
     from sandbox.physics.relaxation import fused_sample as fk
+    from sandbox.physics.relaxation.fused_edges import PULL, STIFFNESS
     from sandbox.physics.relaxation.fused_kernel import fused_kernel
 
-    material, workspace = problem.material, workspace_of(problem)
+    material = problem.material
+    workspace = workspace_of(problem, (problem.boundary.spring_stiffness != 0).ravel())
     plan, batch, n_edges = workspace.plan, problem.batch, len(problem.stiffness)
     kernel = fused_kernel(
         material.law,
@@ -55,39 +64,45 @@ def relax(problem: Problem) -> Equilibrium:
         batch > 1,
     )
     state = np.ascontiguousarray(problem.start.reshape(batch, -1)).copy()
-    stiffness, pull = np.empty((batch, n_edges)), np.empty((batch, n_edges))
     report = np.empty((batch, fk.REPORT_SIZE))
+    scratch = workspace.scratch(batch)
     kernel(
         float(problem.knobs is not None),
         n_edges,
-        problem.ends,
-        workspace.frame,
-        problem.stiffness[None],
-        material.fixed_parameters,
-        problem.knob_rows[None],
-        material.node_parameter_rows,
-        problem.outside,
-        problem.pair_springs,
+        workspace.ends,
+        workspace.frame.ravel(),
+        problem.stiffness,
+        material.fixed_parameters.ravel(),
+        problem.knob_rows.T.ravel(),
+        material.node_parameter_rows.ravel(),
+        problem.outside.ravel(),
+        loaded(problem, 0.0),
+        problem.pair_springs.ravel(),
         workspace.no_grip,
         plan.place,
-        plan.slots,
+        plan.seats.ravel(),
+        plan.slots.ravel(),
         plan.columns,
-        never_empty(plan.rows),
+        never_empty(plan.entries),
+        plan.starts,
         never_empty(plan.updates),
+        never_empty(plan.forwards),
+        never_empty(plan.backwards),
         problem.tolerance,
         problem.max_iterations,
-        state,
-        stiffness,
-        pull,
-        workspace.scratch(batch, state.shape[1]),
-        report,
+        batch,
+        state.reshape(-1),
+        *scratch,
+        report.reshape(-1),
     )
+    bonds = scratch[1].reshape(batch, -1, workspace.width)[:, :n_edges]
+    stiffness, pull = bonds[:, :, STIFFNESS], bonds[:, :, PULL]
     scale = report[:, fk.SCALE]
     residual = report[:, fk.RESIDUAL]
     return Equilibrium(
         state=state.reshape(problem.start.shape),
-        stiffness=stiffness[0] if problem.knobs is not None else problem.stiffness,
-        stiffness_force=pull.mean(axis=0) if batch > 1 else pull[0],
+        stiffness=stiffness[0].copy() if problem.knobs is not None else problem.stiffness,
+        stiffness_force=pull.mean(axis=0),
         energy=report[:, fk.ENERGY],
         residual=np.divide(residual, scale, out=residual.copy(), where=scale > 0),
         iterations=report[:, fk.EVALUATIONS].astype(int),
@@ -98,17 +113,34 @@ def relax(problem: Problem) -> Equilibrium:
     )
 
 
-def workspace_of(problem: Problem) -> Workspace:
-    """The plan for the problem's pattern, made once for each."""
+def workspace_of(problem: Problem, last: np.ndarray) -> Workspace:
+    """The plan for the problem's pattern, made once for each.
+
+    Args:
+        last: (N*D,) mask of components to eliminate last: those that a nudge acts on.
+    """
+    from sandbox.physics.relaxation.fused_edges import width
+
     material, boundary = problem.material, problem.boundary
-    key = b"fused" + boundary.pattern
+    key = b"fused" + boundary.pattern + np.packbits(last).tobytes()
     workspace = material.caches.get(key)
     if not isinstance(workspace, Workspace):
-        workspace = Workspace(analyze(problem.ends, boundary.clamped), material.frame(boundary.pairs))
+        plan = analyze(problem.ends, boundary.clamped, last)
+        dim = material.components
+        ends = (problem.ends * dim).ravel().astype(np.int32)
+        workspace = Workspace(plan, ends, material.frame(boundary.pairs), width(dim, material.geometry == "projection"))
         material.caches[key] = workspace
     return workspace
 
 
+def loaded(problem: Problem, springs: np.ndarray | float) -> np.ndarray:
+    """Components that forces, springs (those of the boundary, or these (N*D,)) or a node law act on."""
+    acting = (problem.outside[:, :2] != 0).any(axis=(0, 1)) | (springs != 0)
+    if problem.material.node_law is not None:
+        acting[:] = True
+    return never_empty(np.flatnonzero(acting).astype(np.int32))
+
+
 def never_empty(array: np.ndarray) -> np.ndarray:
     """The array, or one that is not empty: kernels do not take empty ones."""
-    return array if len(array) else np.zeros(1, dtype=np.int32)
+    return array.ravel() if len(array) else np.zeros(1, dtype=array.dtype)

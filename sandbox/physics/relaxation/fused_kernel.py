@@ -19,10 +19,7 @@ from sandbox.physics.laws.law import EdgeLaw, NodeLaw
 from sandbox.physics.relaxation.fused_sample import sample_function
 
 _vector = ti.types.ndarray(dtype=ti.f64, ndim=1)
-_matrix = ti.types.ndarray(dtype=ti.f64, ndim=2)
-_tensor = ti.types.ndarray(dtype=ti.f64, ndim=3)
 _indices = ti.types.ndarray(dtype=ti.i32, ndim=1)
-_index_table = ti.types.ndarray(dtype=ti.i32, ndim=2)
 
 
 @lru_cache(maxsize=64)
@@ -33,43 +30,52 @@ def fused_kernel(
     runtime.start()
     relax_sample = sample_function(law, node_law, dim, projection, coupling)
 
-    # Arguments as in relax_sample, with one row of held and knob, and as many samples outside as states.
+    # Arguments as in relax_sample, all flat, with one row of held and knob, and as many samples outside as states.
     @ti.kernel
     def relax(
         free: ti.f64,
         n_edges: ti.i32,
-        ends: _index_table,
-        frame: _matrix,
-        held: _matrix,
-        fixed: _matrix,
-        knob: _tensor,
-        node_parameters: _matrix,
-        outside: _tensor,
-        pair_springs: _tensor,
+        ends: _indices,
+        frame: _vector,
+        held: _vector,
+        fixed: _vector,
+        knob: _vector,
+        node_parameters: _vector,
+        outside: _vector,
+        loaded: _indices,
+        pair_springs: _vector,
         grip: _vector,
         place: _indices,
-        slots: _index_table,
+        seats: _indices,
+        slots: _indices,
         columns: _indices,
-        rows: _indices,
+        entries: _indices,
+        starts: _indices,
         updates: _indices,
+        forwards: _indices,
+        backwards: _indices,
         tolerance: ti.f64,
         max_evaluations: ti.i32,
-        state: _matrix,
-        stiffness: _matrix,
-        pull: _matrix,
-        work: _matrix,
-        report: _matrix,
+        batch: ti.i32,
+        state: _vector,
+        lower: _vector,
+        record: _vector,
+        work: _vector,
+        report: _vector,
     ):
-        if ti.static(not parallel):
-            ti.loop_config(serialize=True)
-        else:
+        if ti.static(parallel):
             ti.loop_config(block_dim=1)
-        for b in range(state.shape[0]):
+        else:
+            ti.loop_config(serialize=True)
+        for sample in range(batch):
+            b = 0  # of a sample that is known to be the first, offsets vanish from the machine code
+            if ti.static(parallel):
+                b = sample
             relax_sample(
-                b, b, 0, free, 0.0,
-                n_edges, ends, frame, held, fixed, knob, node_parameters, outside, pair_springs, grip,
-                place, slots, columns, rows, updates, tolerance, max_evaluations,
-                state, stiffness, pull, work, report,
+                batch, b, b, 0, free, 0.0, 0, 0, columns.shape[0] - 1,
+                n_edges, ends, frame, held, fixed, knob, node_parameters, outside, loaded, pair_springs, grip,
+                place, seats, slots, columns, entries, starts, updates, forwards, backwards, tolerance, max_evaluations,
+                state, lower, record, work, report,
             )  # fmt: skip
 
     return relax

@@ -97,64 +97,69 @@ def replay(
     first = replace(nudged.sample(0), pair_stiffness=loose.pair_stiffness, spring_stiffness=loose.spring_stiffness)
     rigidity.check(pose(material, first, stiffness, None, None, tolerance, max_iterations))
     every = pose(material, loose, stiffness, knobs, None, tolerance, max_iterations)
-    workspace = fused.workspace_of(every)
-    plan, n_edges, samples = workspace.plan, len(stiffness), loose.batch
+    n_edges, samples = len(stiffness), loose.batch
     kernel = rk.replay_kernel(
         material.law, material.node_law, material.components, material.geometry == "projection", knobs.coupling
     )
     springs = (nudged.spring_stiffness - loose.spring_stiffness).ravel()
     grip = np.concatenate([springs, nudged.pair_stiffness - loose.pair_stiffness])
-    outside, pairs = every.outside, every.pair_springs
+    workspace = fused.workspace_of(every, springs != 0)
+    plan, outside, pairs = workspace.plan, every.outside, every.pair_springs
     outside[:, 2] = nudged.spring_targets.reshape(samples, -1)
     if len(nudged.pairs):
         pairs[:, 1] = nudged.pair_targets
     rest = material.rest_state().ravel()
-    state = np.array(rest if start is None else start, dtype=float).reshape(1, -1)
-    held, knob = stiffness[None].astype(float), every.knob_rows[None].copy()
-    free, pull = np.empty((2, 1, n_edges))
-    tally = np.zeros((1, rk.TALLY_SIZE))
+    state = np.array(rest if start is None else start, dtype=float).ravel()
+    held, knob = stiffness.astype(float), every.knob_rows.T.ravel()
+    tally = np.zeros(rk.TALLY_SIZE)
+    scratch = workspace.scratch(1)
     phases, betas = _program(tape)
     kernel(
         phases,
         betas,
         np.arange(samples, dtype=np.int32),
+        plan.n_top,
+        int(len(nudged.pairs) == 0),
         int(fresh),
-        np.ascontiguousarray(loose.values.reshape(samples, -1)),
+        np.ascontiguousarray(loose.values).reshape(-1),
         rest,
         look_tolerance,
         look_inward,
         n_edges,
-        every.ends,
-        workspace.frame,
+        workspace.ends,
+        workspace.frame.ravel(),
         held,
-        material.fixed_parameters,
+        material.fixed_parameters.ravel(),
         knob,
-        material.node_parameter_rows,
-        outside,
-        pairs,
+        material.node_parameter_rows.ravel(),
+        outside.reshape(-1),
+        fused.loaded(every, springs),
+        pairs.reshape(-1),
         grip,
         plan.place,
-        plan.slots,
+        plan.seats.ravel(),
+        plan.slots.ravel(),
         plan.columns,
-        fused.never_empty(plan.rows),
+        fused.never_empty(plan.entries),
+        plan.starts,
         fused.never_empty(plan.updates),
+        fused.never_empty(plan.forwards),
+        fused.never_empty(plan.backwards),
         tolerance,
         max_iterations,
         state,
-        free,
-        pull,
-        workspace.scratch(1, state.shape[1]),
-        np.empty((1, REPORT_SIZE)),
-        np.empty((1, 4, max(n_edges, state.shape[1]))),
+        *scratch,
+        np.empty(REPORT_SIZE),
+        np.empty(3 * n_edges + len(state)),
         tally,
     )
     return Replayed(
-        steps=int(tally[0, rk.STEPS]),
-        stiffness=held[0],
-        knobs=_values(knob[0, 0], knobs.coupling),
+        steps=int(tally[rk.STEPS]),
+        stiffness=held,
+        knobs=_values(knob[::4], knobs.coupling),
         state=state.reshape(1, *material.rest_state().shape),
-        iterations=int(tally[0, rk.SPENT]),
-        unstable=int(tally[0, rk.UNSTABLE]),
+        iterations=int(tally[rk.SPENT]),
+        unstable=int(tally[rk.UNSTABLE]),
     )
 
 

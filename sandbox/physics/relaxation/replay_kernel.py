@@ -15,7 +15,14 @@ from sandbox.physics import runtime
 from sandbox.physics.equilibrium import Status
 from sandbox.physics.knobs import Coupling
 from sandbox.physics.laws.law import EdgeLaw, NodeLaw
-from sandbox.physics.relaxation.fused_sample import EVALUATIONS, INDEFINITE, STATUS, sample_function
+from sandbox.physics.relaxation import fused_edges
+from sandbox.physics.relaxation.fused_edges import PULL, STIFFNESS
+from sandbox.physics.relaxation.fused_sample import (
+    EVALUATIONS,
+    INDEFINITE,
+    STATUS,
+    sample_function,
+)
 
 # Phases of a step.
 CLAMP, NUDGE, HOLD, LOOK, RELEASE = range(5)
@@ -24,10 +31,7 @@ CLAMP, NUDGE, HOLD, LOOK, RELEASE = range(5)
 STEPS, SPENT, UNSTABLE, FAILED, TALLY_SIZE = range(5)
 
 _vector = ti.types.ndarray(dtype=ti.f64, ndim=1)
-_matrix = ti.types.ndarray(dtype=ti.f64, ndim=2)
-_tensor = ti.types.ndarray(dtype=ti.f64, ndim=3)
 _indices = ti.types.ndarray(dtype=ti.i32, ndim=1)
-_index_table = ti.types.ndarray(dtype=ti.i32, ndim=2)
 
 
 @lru_cache(maxsize=64)
@@ -37,6 +41,7 @@ def replay_kernel(
     """The kernel for one kind of material; compiled at its first call, cached by law and never by network."""
     runtime.start()
     relax_sample = sample_function(law, node_law, dim, projection, coupling)
+    width = fused_edges.width(dim, projection)
     log_knobs = coupling == "log"
 
     @ti.func
@@ -53,125 +58,150 @@ def replay_kernel(
             theta = ti.exp(phi)
         return theta
 
+    # Arguments as in relax_sample, all flat, and what is to be done.
     @ti.kernel
     def replay(
         phases: _indices,  # what to do, in order, on every sample
         betas: _vector,  # nudging strength of each NUDGE
         order: _indices,  # (T,) samples to visit
+        n_top: ti.i32,  # see relax_sample
+        carries: ti.i32,  # whether a relaxation may go on from what the one before found: nudges act on nodes alone
         fresh: ti.i32,  # whether each sample starts at rest
-        imposed: _matrix,  # (M, N*D) values of the clamped components
+        imposed: _vector,  # (M, N*D) values of the clamped components
         rest: _vector,  # (N*D,)
         look_tolerance: ti.f64,
         look_inward: ti.f64,  # of the largest stiffness: how far inside its bounds one at a bound is looked at
         n_edges: ti.i32,
-        ends: _index_table,
-        frame: _matrix,
-        held: _matrix,  # (R, E), in and out
-        fixed: _matrix,
-        knob: _tensor,  # (R, 4, E), in and out
-        node_parameters: _matrix,
-        outside: _tensor,
-        pair_springs: _tensor,
+        ends: _indices,
+        frame: _vector,
+        held: _vector,  # (E,), in and out
+        fixed: _vector,
+        knob: _vector,  # (E, 4), in and out
+        node_parameters: _vector,
+        outside: _vector,
+        loaded: _indices,
+        pair_springs: _vector,
         grip: _vector,
         place: _indices,
-        slots: _index_table,
+        seats: _indices,
+        slots: _indices,
         columns: _indices,
-        rows: _indices,
+        entries: _indices,
+        starts: _indices,
         updates: _indices,
+        forwards: _indices,
+        backwards: _indices,
         tolerance: ti.f64,
         max_evaluations: ti.i32,
-        state: _matrix,  # (R, N*D), in and out
-        stiffness: _matrix,
-        pull: _matrix,
-        work: _matrix,
-        report: _matrix,
-        before: _tensor,  # (R, 4, max(E, N*D)) what a failed step is taken back to, and the knobs before a look
-        tally: _matrix,  # (R, TALLY_SIZE), out
+        state: _vector,  # (N*D,), in and out
+        lower: _vector,
+        record: _vector,
+        work: _vector,
+        report: _vector,
+        before: _vector,  # (3*E + N*D,) what a failed step is taken back to, and the knobs before a look
+        tally: _vector,  # (TALLY_SIZE,), out
     ):
-        ti.loop_config(block_dim=1)
-        for r in range(held.shape[0]):
+        ti.loop_config(serialize=True)
+        for _ in range(1):
+            n_state = place.shape[0]
             for t in range(order.shape[0]):
                 m = order[t]
                 beta = 0.0
                 failed = 0
                 spent = 0.0
                 unstable = 0.0
+                known = 0
                 for e in range(n_edges):
-                    before[r, 0, e] = held[r, e]
-                    before[r, 1, e] = knob[r, 0, e]
-                for i in range(state.shape[1]):
-                    before[r, 2, i] = state[r, i]
+                    before[e] = held[e]
+                    before[n_edges + e] = knob[4 * e]
+                for i in range(n_state):
+                    before[3 * n_edges + i] = state[i]
                 for phase in range(phases.shape[0]):
                     what = phases[phase]
                     if what == CLAMP:
-                        for i in range(state.shape[1]):
+                        known = 0
+                        for i in range(n_state):
                             if fresh == 1:
-                                state[r, i] = rest[i]
+                                state[i] = rest[i]
                             if place[i] < 0:
-                                state[r, i] = imposed[m, i]
+                                state[i] = imposed[m * n_state + i]
                     elif what == NUDGE:
                         beta = betas[phase]
                     else:
                         free = 1.0
                         goal = tolerance
                         most = max_evaluations
+                        turned = 0  # stiffnesses at a bound
                         if what == HOLD:
                             free = 0.0
+                            known = 0
                         if what == LOOK:
                             goal = look_tolerance
                             most = 1
+                            for e in range(n_edges):
+                                phi = coordinate(held[e])
+                                if phi <= knob[4 * e + 2] or phi >= knob[4 * e + 3]:
+                                    turned += 1
+                        if turned > 0:
+                            known = 0
                             inward = 0.0
                             for e in range(n_edges):
-                                inward = ti.max(inward, look_inward * ti.abs(held[r, e]))
+                                inward = ti.max(inward, look_inward * ti.abs(held[e]))
                             for e in range(n_edges):
-                                before[r, 3, e] = knob[r, 0, e]
-                                phi = coordinate(held[r, e])
+                                kept = knob[4 * e]
+                                before[2 * n_edges + e] = kept
+                                phi = coordinate(held[e])
                                 side = 0.0
-                                if phi <= knob[r, 2, e]:
+                                if phi <= knob[4 * e + 2]:
                                     side = 1.0
-                                if phi >= knob[r, 3, e]:
+                                if phi >= knob[4 * e + 3]:
                                     side = -1.0
                                 if side != 0.0:
-                                    knob[r, 0, e] = coordinate(value(knob[r, 0, e]) + inward * side)
+                                    knob[4 * e] = coordinate(value(kept) + inward * side)
                         relax_sample(
-                            r, m, r, free, beta,
-                            n_edges, ends, frame, held, fixed, knob, node_parameters, outside, pair_springs, grip,
-                            place, slots, columns, rows, updates, goal, most,
-                            state, stiffness, pull, work, report,
+                            1, 0, m, 0, free, beta, known, 1, n_top,
+                            n_edges, ends, frame, held, fixed, knob, node_parameters, outside, loaded, pair_springs,
+                            grip, place, seats, slots, columns, entries, starts, updates, forwards, backwards,
+                            goal, most, state, lower, record, work, report,
                         )  # fmt: skip
+                        known = 0
+                        spent += report[EVALUATIONS]
+                        well = report[STATUS] == float(int(Status.CONVERGED))
                         if what == LOOK:
-                            for e in range(n_edges):
-                                knob[r, 0, e] = before[r, 3, e]
-                        spent += report[r, EVALUATIONS]
-                        well = report[r, STATUS] == float(int(Status.CONVERGED))
-                        if what == LOOK:
+                            if turned > 0:
+                                for e in range(n_edges):
+                                    knob[4 * e] = before[2 * n_edges + e]
+                            else:
+                                known = carries
                             if not well:
                                 unstable += 1.0
                         elif not well:
                             failed = 1
                             break
                         elif what == HOLD:
+                            known = 2 * carries
                             for e in range(n_edges):
-                                theta = held[r, e]
+                                theta = held[e]
+                                soft = knob[4 * e + 1]
                                 if ti.static(log_knobs):
-                                    knob[r, 0, e] = ti.log(theta) + knob[r, 1, e] * theta * pull[r, e]
+                                    knob[4 * e] = ti.log(theta) + soft * theta * record[width * e + PULL]
                                 else:
-                                    knob[r, 0, e] = theta + knob[r, 1, e] * pull[r, e]
+                                    knob[4 * e] = theta + soft * record[width * e + PULL]
                         else:
                             for e in range(n_edges):
-                                held[r, e] = stiffness[r, e]
-                            if report[r, INDEFINITE] > 0.0:
+                                held[e] = record[width * e + STIFFNESS]
+                            if report[INDEFINITE] > 0.0:
                                 unstable += 1.0
                 if failed == 1:
                     for e in range(n_edges):
-                        held[r, e] = before[r, 0, e]
-                        knob[r, 0, e] = before[r, 1, e]
-                    for i in range(state.shape[1]):
-                        state[r, i] = before[r, 2, i]
-                    tally[r, FAILED] = 1.0
+                        held[e] = before[e]
+                        knob[4 * e] = before[n_edges + e]
+                    for i in range(n_state):
+                        state[i] = before[3 * n_edges + i]
+                    tally[FAILED] = 1.0
                     break
-                tally[r, STEPS] += 1.0
-                tally[r, SPENT] += spent
-                tally[r, UNSTABLE] += unstable
+                tally[STEPS] = tally[STEPS] + 1.0
+                tally[SPENT] = tally[SPENT] + spent
+                tally[UNSTABLE] = tally[UNSTABLE] + unstable
 
     return replay

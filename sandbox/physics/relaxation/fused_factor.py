@@ -1,0 +1,154 @@
+"""L D L^T of the Hessian of one sample along the lists of a plan, and solving with it, as Taichi functions.
+
+The factor takes the place of the Hessian. Once all is well, the diagonal slots hold the inverses of the pivots.
+
+No ``from __future__ import annotations`` here: Taichi reads the annotations of its functions.
+"""
+
+# pyright: reportInvalidTypeForm=false, reportGeneralTypeIssues=false
+# (Annotations are Taichi's types.)
+
+import taichi as ti
+
+from sandbox.physics.relaxation.fused_edges import larger, smaller
+from sandbox.physics.relaxation.plan import GROUP
+
+
+@ti.func
+def factorize(
+    begin: ti.i32,  # first column to eliminate: those before are done
+    n_top: ti.i32,  # column before which the slots are kept
+    factor: ti.i32,
+    n_free: ti.i32,
+    lowest: ti.f64,
+    least: ti.f64,  # pivots that are not above count as not positive
+    columns: ti.template(),
+    entries: ti.template(),
+    starts: ti.template(),
+    updates: ti.template(),
+    lower: ti.template(),
+):
+    """The first column of a bad pivot, -1 if there is none, and the lowest pivot until then."""
+    off = factor + n_free
+    bad = -1
+    end = n_free
+    for f in range(begin, n_free):
+        if f == n_top and begin < n_top:
+            keep(factor, n_top, n_free, columns, lower)
+        diagonal = lower[factor + f]
+        lowest = smaller(diagonal, lowest)
+        if not (diagonal > least):
+            bad = f
+            end = f
+            break
+        inverse = 1.0 / diagonal
+        lower[factor + f] = inverse
+        for g in range(starts[f], starts[f + 1]):
+            # All of a group are read before one is written, lest each waits for the one before.
+            value = ti.Vector.zero(ti.f64, GROUP)
+            for k in ti.static(range(GROUP)):
+                u = 3 * (GROUP * g + k)
+                ratio = lower[factor + updates[u + 1]] * inverse
+                value[k] = lower[factor + updates[u]] - ratio * lower[factor + updates[u + 2]]
+            for k in ti.static(range(GROUP)):
+                lower[factor + updates[3 * (GROUP * g + k)]] = value[k]
+    for p in range(columns[begin], columns[end]):
+        lower[off + p] = lower[off + p] * lower[factor + entries[2 * p + 1]]
+    return bad, lowest
+
+
+@ti.func
+def keep(
+    factor: ti.i32,
+    n_top: ti.i32,
+    n_free: ti.i32,
+    columns: ti.template(),
+    lower: ti.template(),
+):
+    """Copy, behind the slots, what is left of the Hessian when the columns before ``n_top`` are eliminated."""
+    kept = factor + n_free + columns[n_free] + 1
+    for f in range(n_top, n_free):
+        lower[kept + f - n_top] = lower[factor + f]
+    for p in range(columns[n_top], columns[n_free]):
+        lower[kept + n_free - n_top + p - columns[n_top]] = lower[factor + n_free + p]
+
+
+@ti.func
+def take_back(
+    factor: ti.i32,
+    n_top: ti.i32,
+    n_free: ti.i32,
+    columns: ti.template(),
+    lower: ti.template(),
+):
+    """The reverse of :func:`keep`."""
+    kept = factor + n_free + columns[n_free] + 1
+    for f in range(n_top, n_free):
+        lower[factor + f] = lower[kept + f - n_top]
+    for p in range(columns[n_top], columns[n_free]):
+        lower[factor + n_free + p] = lower[kept + n_free - n_top + p - columns[n_top]]
+
+
+@ti.func
+def newton_step(
+    gradient: ti.i32,
+    step: ti.i32,
+    factor: ti.i32,
+    n_free: ti.i32,
+    forwards: ti.template(),
+    backwards: ti.template(),
+    lower: ti.template(),
+    work: ti.template(),
+):
+    """Write the step that the factor makes of the gradient; the slope of the energy along it."""
+    for f in range(n_free):
+        work[step + f] = -work[gradient + f]
+    substitute(step, factor, forwards, lower, work)
+    for f in range(n_free):
+        work[step + f] = work[step + f] * lower[factor + f]
+    substitute(step, factor, backwards, lower, work)
+    slope = 0.0
+    for f in range(n_free):
+        slope += work[step + f] * work[gradient + f]
+    return slope
+
+
+@ti.func
+def substitute(step: ti.i32, factor: ti.i32, groups: ti.template(), lower: ti.template(), work: ti.template()):
+    """Solve with L or L^T in place."""
+    for g in range(groups.shape[0] // ti.static(3 * GROUP)):
+        value = ti.Vector.zero(ti.f64, GROUP)
+        for k in ti.static(range(GROUP)):
+            p = 3 * (GROUP * g + k)
+            value[k] = work[step + groups[p + 1]] - lower[factor + groups[p]] * work[step + groups[p + 2]]
+        for k in ti.static(range(GROUP)):
+            work[step + groups[3 * (GROUP * g + k) + 1]] = value[k]
+
+
+@ti.func
+def negative_step(
+    bad: ti.i32,
+    gradient: ti.i32,
+    step: ti.i32,
+    factor: ti.i32,
+    n_free: ti.i32,
+    columns: ti.template(),
+    entries: ti.template(),
+    lower: ti.template(),
+    work: ti.template(),
+):
+    """Write z of L^T z = e_bad, whose curvature is that pivot; the slope along it and its largest component."""
+    for f in range(n_free):
+        work[step + f] = 0.0
+    work[step + bad] = 1.0
+    slope = work[gradient + bad]
+    top = 1.0
+    for back in range(bad):
+        f = bad - 1 - back
+        z = 0.0
+        for p in range(columns[f], columns[f + 1]):
+            z -= lower[factor + n_free + p] * work[step + entries[2 * p]]
+        work[step + f] = z
+        top = larger(ti.abs(z), top)
+        slope += z * work[gradient + f]
+    return slope, top
