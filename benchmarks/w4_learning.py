@@ -158,7 +158,7 @@ def _jax(case: Case) -> Mapping[str, Phase]:
 
 
 def case(size: int, quick: bool) -> Case:
-    steps = 50 if quick else 1000
+    steps = 50 if quick else 4000
     return Case(size, steps, flow_learning(steps))
 
 
@@ -168,7 +168,7 @@ WORKLOAD = Workload(
     text="""
 Agnostic equilibrium propagation, centered, beta = 1, compliance 0.2: hold the stiffnesses under one nudging, let them
 go under the other. Both relaxations end where no force is larger than 1e-10 of the largest flow. All contestants pass
-over the same 1,000 samples and must end at the same stiffnesses, to 1e-8 of the largest. Four inputs, two constants,
+over the same 4,000 samples and must end at the same stiffnesses, to 1e-8 of the largest. Four inputs, two constants,
 three outputs; the targets are those of another network of the same graph. The peers are written for this case: dense
 58 by 58 matrices assembled by gathering, full Newton steps without a line search, and none looks whether what it
 found is a minimum, which this project does in both phases.
