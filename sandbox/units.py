@@ -74,7 +74,11 @@ def label(variable: xr.DataArray, name: str = "", *, short: bool = False) -> str
     """
     name = name or str(variable.attrs.get("long_name", variable.name or ""))
     name = name.partition(",")[0] if short else name
-    unit = str(variable.attrs.get("units", ""))
+    return labelled(name, str(variable.attrs.get("units", "")))
+
+
+def labelled(name: str, unit: str) -> str:
+    """A name with its unit; without, where the unit is 1 or not whole."""
     return name if unit in ("", "1") or "[" in unit else f"{name} ({pretty(unit)})"
 
 

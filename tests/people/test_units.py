@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 import sandbox
+from sandbox import scene
 from sandbox.errors import SceneError
-from sandbox.units import LENGTH, Units, label, unit
+from sandbox.units import ENERGY, LENGTH, STIFFNESS, Units, label, unit
 
 SCENES: dict[str, dict[str, Any]] = {
     "iris_flow": {"training": {"epochs": 1}},
@@ -63,11 +64,20 @@ def test_units_of_a_scene_are_put_together(tmp_path: Path) -> None:
 
 
 def test_what_a_scene_does_not_name_stands_in_brackets(tmp_path: Path) -> None:
-    run("lattice_stretch", tmp_path / "run", units={"length": "mm"})
+    run("lattice_stretch", tmp_path / "run", units={"length": "mm", "energy": None})
     data = sandbox.open(tmp_path / "run")
     assert data["stiffness"].attrs["units"] == "[energy]/mm**2"
     assert label(data["stiffness"]) == "stiffness"  # a figure says whole units or none
     assert label(data["state"]) == "displacement (mm)"
+
+
+@pytest.mark.parametrize("name", [name for name in scene.names() if "hopfield" not in name])
+def test_scenes_name_their_units(name: str) -> None:
+    """But for layered networks, which compute with numbers."""
+    found = sandbox.load(name).setup.scene
+    moves, power = found.system.looks.moves, found.system.stiffness_unit()
+    for quantity in (STIFFNESS, ENERGY, LENGTH if moves else {"state": 1}):
+        assert "[" not in unit(quantity, found.units, "state", power)
 
 
 def test_powers_that_are_no_whole_numbers() -> None:

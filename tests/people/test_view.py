@@ -134,10 +134,13 @@ def test_network_tells_what_is_pointed_at(page: Any, learned: Path) -> None:
     node = int(data.sizes["node"]) - 1
     said = browser.execute_script(point, [node])
     assert said.startswith(f"node {node}")
-    assert float(said.rpartition(" ")[2]) == pytest.approx(float(data["state_after"][node, 0]), rel=1e-3)
+    value = re.search(r": pressure ([\d.]+) kPa$", said)
+    assert value is not None
+    assert float(value[1]) == pytest.approx(float(data["state_after"][node, 0]), rel=1e-3)
     told = set()
     for edge, (i, j) in enumerate(data["ends"].to_numpy().tolist()):
-        found = re.match(r"edge (\d+) \((\d+)–(\d+)\), conductance ([\d.]+)", browser.execute_script(point, [i, j]))
+        words = r"edge (\d+) \((\d+)–(\d+)\), conductance ([\d.]+) L/\(s·kPa\)$"
+        found = re.match(words, browser.execute_script(point, [i, j]))
         if found and int(found[1]) == edge:
             assert float(found[4]) == pytest.approx(float(data["stiffness"][-1, edge]), rel=1e-3)
             told.add(edge)

@@ -19,6 +19,12 @@ function brief(value, digits = 4) {
   return text.replace(/(\.\d*?)0+(e|$)/, "$1$2").replace(/\.(e|$)/, "$1").replace("-", "−");
 }
 
+/** A number with what it is, in words: "pressure (kPa)" gives "pressure 0.5 kPa". */
+function measured(label, value) {
+  const [, name, unit] = /^(.*?)(?: \((.+)\))?$/.exec(label);
+  return `${name} ${brief(value)}${unit ? " " + unit : ""}`;
+}
+
 /** Round steps between low and high, about `count` of them. */
 function roundTicks(low, high, count) {
   if (!(high > low)) return [low];
@@ -431,7 +437,7 @@ class Sketch {
     }
     if (node >= 0) {
       const role = this.marked[node] >= 0 ? `, ${this.net.roles[this.marked[node]].name}` : "";
-      const state = this.frame.state ? `: ${this.net.stateLabel} ${brief(this.frame.state[node])}` : "";
+      const state = this.frame.state ? `: ${measured(this.net.stateLabel, this.frame.state[node])}` : "";
       return `node ${node}${role}${state}`;
     }
     best = 5;
@@ -445,7 +451,7 @@ class Sketch {
     }
     if (edge < 0) return "";
     const parts = [`edge ${edge} (${this.ends[2 * edge]}–${this.ends[2 * edge + 1]})`];
-    if (this.frame.stiffness) parts.push(`${this.net.stiffnessLabel} ${brief(this.frame.stiffness[edge])}`);
+    if (this.frame.stiffness) parts.push(measured(this.net.stiffnessLabel, this.frame.stiffness[edge]));
     if (this.strain) parts.push(`strain ${brief(this.strain[edge])}`);
     return parts.join(", ");
   }
