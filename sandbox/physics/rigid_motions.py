@@ -84,8 +84,6 @@ def rigid_motions_left(
         part: (N,) label of the part of each node.
     """
     dim, n_parts = position.shape[1], int(part.max(initial=-1)) + 1
-    if n_parts == 1 and _firm(position, held):
-        return Motions(0, 0, "")
     basis = rigid_basis(position, part)
     stretch = np.einsum("kec,ec->ke", basis[:, edges[:, 1]] - basis[:, edges[:, 0]], directions)
     stretch[np.abs(stretch) < 1e-9] = 0.0
@@ -102,8 +100,8 @@ def rigid_motions_left(
     return Motions(int(left.sum()), int(shifts.sum()), message)
 
 
-def _firm(position: np.ndarray, held: np.ndarray) -> bool:
-    """Whether the held components of a single part resist all rigid motions by themselves."""
+def firm(position: np.ndarray, held: np.ndarray) -> bool:
+    """Whether the held components (N, D) of a single part resist all rigid motions by themselves: the common case."""
     some = np.flatnonzero(held.any(axis=1))
     if len(some) == 0:
         return False
@@ -116,7 +114,7 @@ def _firm(position: np.ndarray, held: np.ndarray) -> bool:
     turns[turn, :, i] = -away[some][:, j].T / radius
     shifts = np.broadcast_to(axes[:, None, :], (len(axes), len(some), len(axes)))
     motions = (np.concatenate([shifts, turns]) * held[some]).reshape(len(axes) + len(i), -1)
-    # No motion of the whole is longer than sqrt(N) on this scale: at least as strict as the ranks below.
+    # No motion of the whole is longer than sqrt(N) on this scale: at least as strict as the ranks of Gram matrices.
     return bool((np.linalg.eigvalsh(motions @ motions.T) > RANK * len(motions) * len(position)).all())
 
 

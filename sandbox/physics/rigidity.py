@@ -18,7 +18,7 @@ from scipy.sparse import csc_array, csr_array
 
 from sandbox.errors import NetworkError
 from sandbox.physics.assembly import widest_front
-from sandbox.physics.rigid_motions import Motions, parts_of, rigid_motions_left
+from sandbox.physics.rigid_motions import Motions, firm, parts_of, rigid_motions_left
 from sandbox.physics.zero_modes import compatibility_matrix, zero_modes
 
 if TYPE_CHECKING:
@@ -89,7 +89,11 @@ class _Verdict:
         part = parts_of(ends, len(holds.held))
         self._loose = _loose_parts(problem, holds, part)
         if self._loose is None and problem.material.components > 1:
-            directions, position = _geometry(problem)
+            position = _position(problem)
+            if not part.any() and firm(position, holds.held):
+                self._motions = Motions(0, 0, "")
+                return
+            directions = _directions(problem)
             if not holds.alive.all():
                 directions = directions[holds.alive]
             self._motions = rigid_motions_left(position, ends, directions, holds.held, part)
@@ -172,7 +176,7 @@ def _loose_parts(problem: Problem, holds: _Holds, label: np.ndarray) -> str | No
 def _floppy_parts(problem: Problem, holds: _Holds) -> str | None:
     """Zero modes of the free components, named by the nodes that move most."""
     n_nodes, dim = holds.held.shape
-    directions, _ = _geometry(problem)
+    directions = _directions(problem)
     elastic = holds.elastic
     if holds.held.size > MAX_COMPONENTS or widest_front(problem.ends, n_nodes) * dim > MAX_FRONT:
         return None
@@ -198,19 +202,23 @@ def _floppy_parts(problem: Problem, holds: _Holds) -> str | None:
     )
 
 
-def _geometry(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
-    """Directions (E + Q, D) of all bonds, and positions (N, D), at the first start or the reference."""
+def _position(problem: Problem) -> np.ndarray:
+    """(N, D) at the first start, or the reference."""
+    linearized = problem.material.geometry == "projection"
+    return problem.material.network.positions if linearized else problem.start[0]
+
+
+def _directions(problem: Problem) -> np.ndarray:
+    """(E + Q, D) of all bonds there."""
     material = problem.material
     frame = material.frame(problem.boundary.pairs)
     dim = material.components
     if material.geometry == "projection":
-        return frame[:, :dim], material.network.positions
-    position = problem.start[0]
+        return frame[:, :dim]
+    position = _position(problem)
     vectors = position[problem.ends[:, 1]] - position[problem.ends[:, 0]] + frame[:, :dim]
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(
-        vectors, lengths, out=np.zeros_like(vectors), where=lengths > 1e-12 * lengths.max(initial=0.0)
-    ), position
+    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 1e-12 * lengths.max(initial=0.0))
 
 
 def _edge_terms(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
