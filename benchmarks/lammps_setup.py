@@ -35,12 +35,13 @@ class Bonded:
             self.command("bond_style harmonic")
             self.command(f"read_data {path}")
         # A pair style of no force and hardly any reach; without one some styles go wrong in silence.
-        shortest = float(network.lengths().min())
+        shortest, mean = float(network.lengths().min()), float(network.lengths().mean())
         for line in (
             f"pair_style zero {0.1 * shortest}",
             "pair_coeff * *",
             f"neighbor {0.1 * shortest} bin",
-            "neigh_modify every 1000000000 delay 1000000000 check no",
+            # Bins as wide as a bond: of the width it would choose, half that reach, large networks have too many.
+            f"neigh_modify every 1000000000 delay 1000000000 check no binsize {mean}",
             f"comm_modify cutoff {shortest}",
             "thermo 1000000000",
         ):
