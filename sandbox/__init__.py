@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sandbox.physics.material import Material as Material
     from sandbox.physics.network import Network as Network
     from sandbox.plugins import use as use
+    from sandbox.replicas import Replicas as Replicas
     from sandbox.results import open_run as open  # noqa: F401
     from sandbox.run import load as load
     from sandbox.run import resume as resume
@@ -48,6 +49,7 @@ _HOMES = {
     "Network": ("sandbox.physics.network", "Network"),
     "NodeLaw": ("sandbox.physics.laws.law", "NodeLaw"),
     "Register": ("sandbox.hookspecs", "Register"),
+    "Replicas": ("sandbox.replicas", "Replicas"),
     "TaichiLaw": ("sandbox.physics.laws.taichi_law", "TaichiLaw"),
     "Terminals": ("sandbox.terminals", "Terminals"),
     "WhiteBox": ("sandbox.bench", "WhiteBox"),

@@ -7,7 +7,7 @@ This is the experimenter's side, which owns everything. A controller is handed a
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -22,7 +22,7 @@ from sandbox.physics.boundary import Boundary
 from sandbox.physics.equilibrium import Equilibrium, NotConverged, Status
 from sandbox.physics.knobs import Coupling, Knobs, balance
 from sandbox.physics.material import Material
-from sandbox.physics.relaxation.replay import Tape, can_replay, replay
+from sandbox.physics.relaxation.replay import Replayed, Stream, Tape, can_replay, replay
 from sandbox.physics.system import MAX_ITERATIONS, TOLERANCE, System, relaxes_jointly
 from sandbox.shown import Shown
 from sandbox.terminals import Terminals
@@ -461,26 +461,17 @@ class Apparatus(Shown):
             How many steps were done; fewer than S where a step met a relaxation that did not converge, which is for
             the caller to do phase by phase.
         """
-        assert isinstance(self.system, Material)
-        inputs, targets = _rows(inputs, len(self.inputs), "inputs"), _rows(targets, len(self.outputs), "targets")
+        return replay_together([self], [tape], [inputs], [targets])[0]
+
+    def _stream(self, tape: Tape, inputs: np.ndarray, targets: np.ndarray) -> Stream:
         self._gripped = None
         loose, nudged = (self._imposed(inputs, targets, beta) for beta in (0.0, 1.0))
-        began = time.perf_counter()
-        done = replay(
-            self.system,
-            loose,
-            nudged,
-            tape,
-            self.stiffness,
-            self._knobs(),
-            self._state if self._state is not None and len(self._state) == 1 else None,
-            fresh=self.fresh,
-            tolerance=self.tolerance,
-            look_tolerance=max(LOOK_TOLERANCE, self.tolerance),
-            look_inward=INWARD * LOOK_TOLERANCE,
-            max_iterations=MAX_ITERATIONS,
-        )
-        self.meter.seconds += time.perf_counter() - began
+        state = self._state if self._state is not None and len(self._state) == 1 else None
+        return Stream(loose, nudged, tape, self.stiffness, self._knobs(), state)
+
+    def _take(self, done: Replayed, tape: Tape, inputs: np.ndarray, targets: np.ndarray, seconds: float) -> None:
+        """Stand where the steps that were replayed end."""
+        self.meter.seconds += seconds
         self.meter.relaxations += done.steps * tape.relaxations
         self.meter.iterations += done.iterations
         self.meter.unstable += done.unstable
@@ -492,7 +483,6 @@ class Apparatus(Shown):
             self.events.add(Kind.CONVEXITY, done.unstable, last_step=self.events.step + max(done.steps - 1, 0))
         self._count_at_bounds()
         self._look_for_runaways()
-        return done.steps
 
     # Readings.
 
@@ -582,3 +572,37 @@ def _rows(values: npt.ArrayLike, width: int, what: str) -> np.ndarray:
         sample, terminal = np.argwhere(~np.isfinite(rows))[0]
         raise BoundaryError(f"{what} must be finite; sample {sample}, terminal {terminal} is {rows[sample, terminal]}")
     return rows
+
+
+def replay_together(
+    replicas: Sequence[Apparatus], tapes: Sequence[Tape], inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray]
+) -> list[int]:
+    """:meth:`Apparatus.replay` for replicas of one system, each with its own tape and samples, in parallel.
+
+    They are of one system and one wiring, can replay, and have the same tolerance, coupling and way to start; their
+    tapes differ in nothing but nudging strengths, and there are as many samples for each.
+
+    Returns:
+        How many steps each has done.
+    """
+    first = replicas[0]
+    assert isinstance(first.system, Material)
+    rows = [
+        (_rows(x, len(a.inputs), "inputs"), _rows(y, len(a.outputs), "targets"))
+        for a, x, y in zip(replicas, inputs, targets, strict=True)
+    ]
+    streams = [a._stream(tape, *row) for a, tape, row in zip(replicas, tapes, rows, strict=True)]
+    began = time.perf_counter()
+    done = replay(
+        first.system,
+        streams,
+        fresh=first.fresh,
+        tolerance=first.tolerance,
+        look_tolerance=max(LOOK_TOLERANCE, first.tolerance),
+        look_inward=INWARD * LOOK_TOLERANCE,
+        max_iterations=MAX_ITERATIONS,
+    )
+    seconds = (time.perf_counter() - began) / len(replicas)
+    for a, one, tape, row in zip(replicas, done, tapes, rows, strict=True):
+        a._take(one, tape, *row, seconds)
+    return [one.steps for one in done]

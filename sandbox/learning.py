@@ -78,6 +78,11 @@ class Learner:
         if training.compliance_decay != 1:
             self.setup.apparatus.compliance = np.asarray(self.setup.apparatus.compliance) * training.compliance_decay
 
+    def begin(self, done: int) -> None:
+        """Take the first ``done`` training samples of the epoch as done: :meth:`train_epoch` goes on from there."""
+        self._done = done
+        self.setup.apparatus.events.step = self.epoch * len(self.setup.task.train) + done + 1
+
     def _skip(self, error: SandboxError, steps: int) -> None:
         self._skipped += 1
         if 2 * self._skipped > steps:

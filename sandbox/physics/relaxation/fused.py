@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,7 +77,7 @@ def relax(problem: Problem) -> Equilibrium:
         problem.knob_rows.T.ravel(),
         material.node_parameter_rows.ravel(),
         problem.outside.ravel(),
-        loaded(problem, 0.0),
+        loaded([problem], 0.0),
         problem.pair_springs.ravel(),
         workspace.no_grip,
         plan.place,
@@ -133,10 +134,10 @@ def workspace_of(problem: Problem, last: np.ndarray) -> Workspace:
     return workspace
 
 
-def loaded(problem: Problem, springs: np.ndarray | float) -> np.ndarray:
-    """Components that forces, springs (those of the boundary, or these (N*D,)) or a node law act on."""
-    acting = (problem.outside[:, :2] != 0).any(axis=(0, 1)) | (springs != 0)
-    if problem.material.node_law is not None:
+def loaded(problems: Sequence[Problem], springs: np.ndarray | float) -> np.ndarray:
+    """Components that forces, springs (those of the boundaries, or these (N*D,)) or a node law act on."""
+    acting = np.any([(problem.outside[:, :2] != 0).any(axis=(0, 1)) for problem in problems], axis=0) | (springs != 0)
+    if problems[0].material.node_law is not None:
         acting[:] = True
     return never_empty(np.flatnonzero(acting).astype(np.int32))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -62,28 +63,40 @@ def can_replay(material: Material, boundary: Boundary) -> bool:
     return fused.can_relax(pose(material, boundary.sample(0), None, None, None, 1.0, 1))
 
 
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """What one replica of a material is to learn from, and where it starts.
+
+    Attributes:
+        loose, nudged: what is imposed on the samples with nudges of stiffness 0 and 1.
+        stiffness: (P,).
+        knobs: their compliance and coupling hold throughout.
+        state: (1, N, D) before the first step, the rest state by default.
+    """
+
+    loose: Boundary
+    nudged: Boundary
+    tape: Tape
+    stiffness: np.ndarray
+    knobs: Knobs
+    state: np.ndarray | None
+
+
 def replay(
     material: Material,
-    loose: Boundary,
-    nudged: Boundary,
-    tape: Tape,
-    stiffness: np.ndarray,
-    knobs: Knobs,
-    start: np.ndarray | None,
+    streams: Sequence[Stream],
     *,
     fresh: bool,
     tolerance: float,
     look_tolerance: float,
     look_inward: float,
     max_iterations: int,
-) -> Replayed:
-    """Do the tape's step on each sample of the boundaries in turn.
+) -> list[Replayed]:
+    """Do a tape's step on each sample of a stream in turn; streams in parallel, for as many replicas of the material.
 
     Args:
-        loose, nudged: what is imposed on the samples with nudges of stiffness 0 and 1.
-        stiffness: (P,) at the start.
-        knobs: at the start; their compliance and coupling hold throughout.
-        start: (1, N, D) state before the first step, the rest state by default.
+        streams: of as many samples each, with tapes that differ in nothing but nudging strengths, and with boundaries
+            that clamp and nudge the same components. The coupling of the knobs is the same.
         fresh: whether every sample starts from the rest state.
         look_tolerance: on the force, where it is looked whether held stiffnesses are at a minimum.
         look_inward: how far inside its bounds a stiffness at a bound is looked at, relative to the largest.
@@ -94,43 +107,58 @@ def replay(
     from sandbox.physics.relaxation import replay_kernel as rk
     from sandbox.physics.relaxation.fused_sample import REPORT_SIZE
 
-    first = replace(nudged.sample(0), pair_stiffness=loose.pair_stiffness, spring_stiffness=loose.spring_stiffness)
-    rigidity.check(pose(material, first, stiffness, None, None, tolerance, max_iterations))
-    every = pose(material, loose, stiffness, knobs, None, tolerance, max_iterations)
-    n_edges, samples = len(stiffness), loose.batch
+    replicas, samples = len(streams), streams[0].loose.batch
+    for s in streams:
+        first = replace(
+            s.nudged.sample(0), pair_stiffness=s.loose.pair_stiffness, spring_stiffness=s.loose.spring_stiffness
+        )
+        rigidity.check(pose(material, first, s.stiffness, None, None, tolerance, max_iterations))
+    every = [pose(material, s.loose, s.stiffness, s.knobs, None, tolerance, max_iterations) for s in streams]
+    loose, nudged = streams[0].loose, streams[0].nudged
+    coupling = streams[0].knobs.coupling
+    n_edges = len(streams[0].stiffness)
     kernel = rk.replay_kernel(
-        material.law, material.node_law, material.components, material.geometry == "projection", knobs.coupling
+        material.law,
+        material.node_law,
+        material.components,
+        material.geometry == "projection",
+        coupling,
+        replicas > 1,
     )
     springs = (nudged.spring_stiffness - loose.spring_stiffness).ravel()
     grip = np.concatenate([springs, nudged.pair_stiffness - loose.pair_stiffness])
-    workspace = fused.workspace_of(every, springs != 0)
-    plan, outside, pairs = workspace.plan, every.outside, every.pair_springs
-    outside[:, 2] = nudged.spring_targets.reshape(samples, -1)
+    workspace = fused.workspace_of(every[0], springs != 0)
+    plan = workspace.plan
+    outside = np.concatenate([problem.outside for problem in every])
+    outside[:, 2] = np.concatenate([s.nudged.spring_targets.reshape(samples, -1) for s in streams])
+    pairs = np.concatenate([problem.pair_springs for problem in every])
     if len(nudged.pairs):
-        pairs[:, 1] = nudged.pair_targets
-    rest = material.rest_state().ravel()
-    state = np.array(rest if start is None else start, dtype=float).ravel()
-    held, knob = stiffness.astype(float), every.knob_rows.T.ravel()
-    tally = np.zeros(rk.TALLY_SIZE)
-    scratch = workspace.scratch(1)
-    phases, betas = _program(tape)
+        pairs[:, 1] = np.concatenate([s.nudged.pair_targets for s in streams])
+    rest = material.rest_state()
+    state = np.array([rest if s.state is None else s.state[0] for s in streams], dtype=float)
+    held = np.array([s.stiffness for s in streams], dtype=float)
+    knob = np.array([problem.knob_rows.T for problem in every])
+    tally = np.zeros((replicas, rk.TALLY_SIZE))
+    scratch = workspace.scratch(replicas)
+    programs = [_program(s.tape) for s in streams]
     kernel(
-        phases,
-        betas,
-        np.arange(samples, dtype=np.int32),
+        programs[0][0],
+        np.concatenate([betas for _, betas in programs]),
+        replicas,
+        samples,
         plan.n_top,
         int(len(nudged.pairs) == 0),
         int(fresh),
-        np.ascontiguousarray(loose.values).reshape(-1),
-        rest,
+        np.concatenate([s.loose.values for s in streams]).reshape(-1),
+        rest.ravel(),
         look_tolerance,
         look_inward,
         n_edges,
         workspace.ends,
         workspace.frame.ravel(),
-        held,
+        held.reshape(-1),
         material.fixed_parameters.ravel(),
-        knob,
+        knob.reshape(-1),
         material.node_parameter_rows.ravel(),
         outside.reshape(-1),
         fused.loaded(every, springs),
@@ -147,20 +175,23 @@ def replay(
         fused.never_empty(plan.backwards),
         tolerance,
         max_iterations,
-        state,
+        state.reshape(-1),
         *scratch,
-        np.empty(REPORT_SIZE),
-        np.empty(3 * n_edges + len(state)),
-        tally,
+        np.empty(replicas * REPORT_SIZE),
+        np.empty(replicas * (3 * n_edges + rest.size)),
+        tally.reshape(-1),
     )
-    return Replayed(
-        steps=int(tally[rk.STEPS]),
-        stiffness=held,
-        knobs=_values(knob[::4], knobs.coupling),
-        state=state.reshape(1, *material.rest_state().shape),
-        iterations=int(tally[rk.SPENT]),
-        unstable=int(tally[rk.UNSTABLE]),
-    )
+    return [
+        Replayed(
+            steps=int(tally[r, rk.STEPS]),
+            stiffness=held[r],
+            knobs=_values(knob[r, :, 0], coupling),
+            state=state[r : r + 1],
+            iterations=int(tally[r, rk.SPENT]),
+            unstable=int(tally[r, rk.UNSTABLE]),
+        )
+        for r in range(replicas)
+    ]
 
 
 def _program(tape: Tape) -> tuple[np.ndarray, np.ndarray]:

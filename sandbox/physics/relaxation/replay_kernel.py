@@ -20,6 +20,7 @@ from sandbox.physics.relaxation.fused_edges import PULL, STIFFNESS
 from sandbox.physics.relaxation.fused_sample import (
     EVALUATIONS,
     INDEFINITE,
+    REPORT_SIZE,
     STATUS,
     sample_function,
 )
@@ -36,7 +37,7 @@ _indices = ti.types.ndarray(dtype=ti.i32, ndim=1)
 
 @lru_cache(maxsize=64)
 def replay_kernel(
-    law: EdgeLaw, node_law: NodeLaw | None, dim: int, projection: bool, coupling: Coupling
+    law: EdgeLaw, node_law: NodeLaw | None, dim: int, projection: bool, coupling: Coupling, parallel: bool
 ) -> Callable[..., None]:
     """The kernel for one kind of material; compiled at its first call, cached by law and never by network."""
     runtime.start()
@@ -58,12 +59,14 @@ def replay_kernel(
             theta = ti.exp(phi)
         return theta
 
-    # Arguments as in relax_sample, all flat, and what is to be done.
+    # Arguments as in relax_sample, all flat, and what is to be done. R replicas learn side by side, each from its own
+    # samples, with its own stiffnesses, knobs and nudgings.
     @ti.kernel
     def replay(
         phases: _indices,  # what to do, in order, on every sample
-        betas: _vector,  # nudging strength of each NUDGE
-        order: _indices,  # (T,) samples to visit
+        betas: _vector,  # (R, phases) nudging strength of each NUDGE
+        replicas: ti.i32,
+        samples: ti.i32,  # T of each replica; M = R*T
         n_top: ti.i32,  # see relax_sample
         carries: ti.i32,  # whether a relaxation may go on from what the one before found: nudges act on nodes alone
         fresh: ti.i32,  # whether each sample starts at rest
@@ -74,9 +77,9 @@ def replay_kernel(
         n_edges: ti.i32,
         ends: _indices,
         frame: _vector,
-        held: _vector,  # (E,), in and out
+        held: _vector,  # (R, E), in and out
         fixed: _vector,
-        knob: _vector,  # (E, 4), in and out
+        knob: _vector,  # (R, E, 4), in and out
         node_parameters: _vector,
         outside: _vector,
         loaded: _indices,
@@ -93,40 +96,52 @@ def replay_kernel(
         backwards: _indices,
         tolerance: ti.f64,
         max_evaluations: ti.i32,
-        state: _vector,  # (N*D,), in and out
+        state: _vector,  # (R, N*D), in and out
         lower: _vector,
         record: _vector,
         work: _vector,
         report: _vector,
-        before: _vector,  # (3*E + N*D,) what a failed step is taken back to, and the knobs before a look
-        tally: _vector,  # (TALLY_SIZE,), out
+        before: _vector,  # (R, 3*E + N*D) what a failed step is taken back to, and the knobs before a look
+        tally: _vector,  # (R, TALLY_SIZE), out
     ):
-        ti.loop_config(serialize=True)
-        for _ in range(1):
+        if ti.static(parallel):
+            ti.loop_config(block_dim=1)
+        else:
+            ti.loop_config(serialize=True)
+        for replica in range(replicas):
+            r = 0  # of one that is known to be the first, offsets vanish from the machine code
+            if ti.static(parallel):
+                r = replica
             n_state = place.shape[0]
-            for t in range(order.shape[0]):
-                m = order[t]
+            of_edge = r * n_edges
+            of_state = r * n_state
+            of_bond = r * width * (ends.shape[0] // 2)
+            of_report = r * ti.static(REPORT_SIZE)
+            of_tally = r * ti.static(TALLY_SIZE)
+            taken = r * (3 * n_edges + n_state)
+            for t in range(samples):
+                m = r * samples + t
                 beta = 0.0
                 failed = 0
                 spent = 0.0
                 unstable = 0.0
                 known = 0
                 for e in range(n_edges):
-                    before[e] = held[e]
-                    before[n_edges + e] = knob[4 * e]
+                    before[taken + e] = held[of_edge + e]
+                    before[taken + n_edges + e] = knob[4 * (of_edge + e)]
                 for i in range(n_state):
-                    before[3 * n_edges + i] = state[i]
+                    before[taken + 3 * n_edges + i] = state[of_state + i]
                 for phase in range(phases.shape[0]):
                     what = phases[phase]
                     if what == CLAMP:
                         known = 0
                         for i in range(n_state):
                             if fresh == 1:
-                                state[i] = rest[i]
+                                state[of_state + i] = rest[i]
                             if place[i] < 0:
-                                state[i] = imposed[m * n_state + i]
+                                state[of_state + i] = imposed[m * n_state + i]
                     elif what == NUDGE:
-                        beta = betas[phase]
+                        beta = betas[r * phases.shape[0] + phase]
                     else:
                         free = 1.0
                         goal = tolerance
@@ -139,38 +154,38 @@ def replay_kernel(
                             goal = look_tolerance
                             most = 1
                             for e in range(n_edges):
-                                phi = coordinate(held[e])
-                                if phi <= knob[4 * e + 2] or phi >= knob[4 * e + 3]:
+                                phi = coordinate(held[of_edge + e])
+                                if phi <= knob[4 * (of_edge + e) + 2] or phi >= knob[4 * (of_edge + e) + 3]:
                                     turned += 1
                         if turned > 0:
                             known = 0
                             inward = 0.0
                             for e in range(n_edges):
-                                inward = ti.max(inward, look_inward * ti.abs(held[e]))
+                                inward = ti.max(inward, look_inward * ti.abs(held[of_edge + e]))
                             for e in range(n_edges):
-                                kept = knob[4 * e]
-                                before[2 * n_edges + e] = kept
-                                phi = coordinate(held[e])
+                                kept = knob[4 * (of_edge + e)]
+                                before[taken + 2 * n_edges + e] = kept
+                                phi = coordinate(held[of_edge + e])
                                 side = 0.0
-                                if phi <= knob[4 * e + 2]:
+                                if phi <= knob[4 * (of_edge + e) + 2]:
                                     side = 1.0
-                                if phi >= knob[4 * e + 3]:
+                                if phi >= knob[4 * (of_edge + e) + 3]:
                                     side = -1.0
                                 if side != 0.0:
-                                    knob[4 * e] = coordinate(value(kept) + inward * side)
+                                    knob[4 * (of_edge + e)] = coordinate(value(kept) + inward * side)
                         relax_sample(
-                            1, 0, m, 0, free, beta, known, 1, n_top,
+                            replicas, r, m, r, free, beta, known, 1, n_top,
                             n_edges, ends, frame, held, fixed, knob, node_parameters, outside, loaded, pair_springs,
                             grip, place, seats, slots, columns, entries, starts, updates, forwards, backwards,
                             goal, most, state, lower, record, work, report,
                         )  # fmt: skip
                         known = 0
-                        spent += report[EVALUATIONS]
-                        well = report[STATUS] == float(int(Status.CONVERGED))
+                        spent += report[of_report + EVALUATIONS]
+                        well = report[of_report + STATUS] == float(int(Status.CONVERGED))
                         if what == LOOK:
                             if turned > 0:
                                 for e in range(n_edges):
-                                    knob[4 * e] = before[2 * n_edges + e]
+                                    knob[4 * (of_edge + e)] = before[taken + 2 * n_edges + e]
                             else:
                                 known = carries
                             if not well:
@@ -181,27 +196,29 @@ def replay_kernel(
                         elif what == HOLD:
                             known = 2 * carries
                             for e in range(n_edges):
-                                theta = held[e]
-                                soft = knob[4 * e + 1]
+                                theta = held[of_edge + e]
+                                soft = knob[4 * (of_edge + e) + 1]
                                 if ti.static(log_knobs):
-                                    knob[4 * e] = ti.log(theta) + soft * theta * record[width * e + PULL]
+                                    knob[4 * (of_edge + e)] = (
+                                        ti.log(theta) + soft * theta * record[of_bond + width * e + PULL]
+                                    )
                                 else:
-                                    knob[4 * e] = theta + soft * record[width * e + PULL]
+                                    knob[4 * (of_edge + e)] = theta + soft * record[of_bond + width * e + PULL]
                         else:
                             for e in range(n_edges):
-                                held[e] = record[width * e + STIFFNESS]
-                            if report[INDEFINITE] > 0.0:
+                                held[of_edge + e] = record[of_bond + width * e + STIFFNESS]
+                            if report[of_report + INDEFINITE] > 0.0:
                                 unstable += 1.0
                 if failed == 1:
                     for e in range(n_edges):
-                        held[e] = before[e]
-                        knob[4 * e] = before[n_edges + e]
+                        held[of_edge + e] = before[taken + e]
+                        knob[4 * (of_edge + e)] = before[taken + n_edges + e]
                     for i in range(n_state):
-                        state[i] = before[3 * n_edges + i]
-                    tally[FAILED] = 1.0
+                        state[of_state + i] = before[taken + 3 * n_edges + i]
+                    tally[of_tally + FAILED] = 1.0
                     break
-                tally[STEPS] = tally[STEPS] + 1.0
-                tally[SPENT] = tally[SPENT] + spent
-                tally[UNSTABLE] = tally[UNSTABLE] + unstable
+                tally[of_tally + STEPS] = tally[of_tally + STEPS] + 1.0
+                tally[of_tally + SPENT] = tally[of_tally + SPENT] + spent
+                tally[of_tally + UNSTABLE] = tally[of_tally + UNSTABLE] + unstable
 
     return replay
