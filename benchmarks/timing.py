@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-LEAST_SECONDS = 0.02
+LEAST_SECONDS = 0.1
 """Runs shorter than this are repeated within a round until they take as long."""
 
 PATIENCE = 5.0

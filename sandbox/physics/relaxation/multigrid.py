@@ -228,17 +228,16 @@ class Cycles:
         landscape, rows = self._landscape, self._rows
         if self._solver is not None and landscape.quadratic:
             return self._solver
-        hierarchy = self._own or self._kept()
-        hierarchy.use(landscape.matrix if landscape.lift <= 0 else None)
+        made = False
+        if rows.hierarchy is None:
+            matrix = landscape.reference()
+            rows.hierarchy, made = Hierarchy(matrix, rows.frame), matrix is landscape.matrix
+        hierarchy = self._own or rows.hierarchy
+        if not made:  # of the Hessian at hand, which it works with then
+            hierarchy.use(landscape.matrix if landscape.lift <= 0 else None)
         self._fresh = False
         self._solver = Solver(landscape.matrix, hierarchy, len(rows.node) - rows.n)
         return self._solver
-
-    def _kept(self) -> Hierarchy:
-        rows = self._rows
-        if rows.hierarchy is None:
-            rows.hierarchy = Hierarchy(self._landscape.reference(), rows.frame)
-        return rows.hierarchy
 
     def _step(self, found: Directions, point: Point) -> None:
         landscape, solver = self._landscape, self._prepared()
