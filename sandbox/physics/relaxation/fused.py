@@ -49,6 +49,7 @@ def can_relax(problem: Problem) -> bool:
 
 def relax(problem: Problem) -> Equilibrium:
     """Newton's method on the fused kernel; see :mod:`sandbox.physics.relaxation.fused_kernel`."""
+    from sandbox.physics.launch import direct
     from sandbox.physics.relaxation import fused_sample as fk
     from sandbox.physics.relaxation.fused_edges import PULL, STIFFNESS
     from sandbox.physics.relaxation.fused_kernel import fused_kernel
@@ -56,13 +57,15 @@ def relax(problem: Problem) -> Equilibrium:
     material = problem.material
     workspace = workspace_of(problem, (problem.boundary.spring_stiffness != 0).ravel())
     plan, batch, n_edges = workspace.plan, problem.batch, len(problem.stiffness)
-    kernel = fused_kernel(
-        material.law,
-        material.node_law,
-        material.components,
-        material.geometry == "projection",
-        "quadratic" if problem.knobs is None else problem.knobs.coupling,
-        batch > 1,
+    kernel = direct(
+        fused_kernel(
+            material.law,
+            material.node_law,
+            material.components,
+            material.geometry == "projection",
+            "quadratic" if problem.knobs is None else problem.knobs.coupling,
+            batch > 1,
+        )
     )
     state = np.ascontiguousarray(problem.start.reshape(batch, -1)).copy()
     report = np.empty((batch, fk.REPORT_SIZE))

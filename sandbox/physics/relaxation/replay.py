@@ -104,6 +104,7 @@ def replay(
     Raises:
         NetworkError: for floppy or disconnected parts.
     """
+    from sandbox.physics.launch import direct
     from sandbox.physics.relaxation import replay_kernel as rk
     from sandbox.physics.relaxation.fused_sample import REPORT_SIZE
 
@@ -117,13 +118,15 @@ def replay(
     loose, nudged = streams[0].loose, streams[0].nudged
     coupling = streams[0].knobs.coupling
     n_edges = len(streams[0].stiffness)
-    kernel = rk.replay_kernel(
-        material.law,
-        material.node_law,
-        material.components,
-        material.geometry == "projection",
-        coupling,
-        replicas > 1,
+    kernel = direct(
+        rk.replay_kernel(
+            material.law,
+            material.node_law,
+            material.components,
+            material.geometry == "projection",
+            coupling,
+            replicas > 1,
+        )
     )
     springs = (nudged.spring_stiffness - loose.spring_stiffness).ravel()
     grip = np.concatenate([springs, nudged.pair_stiffness - loose.pair_stiffness])
