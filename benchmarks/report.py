@@ -48,7 +48,9 @@ def table(workload: Workload, outcome: Outcome, cells: Sequence[Cell], phase: st
     others = [cell.median for cell in cells if not cell.ours and not cell.gave_up]
     best = min(others, default=np.nan)
     floor = outcome.case.floors.get(phase)
-    heads = [unit, "spread", "process time", "peer/this", workload.error]
+    heads = [unit, "spread", "process time"]
+    heads += ["peer/this"] if others else []
+    heads += [workload.error]
     rounds = max(len(cell.seconds) for cell in cells)
     several = any(len(cell.seconds) < rounds for cell in cells)
     heads += ["this/floor"] if floor else []
@@ -60,7 +62,7 @@ def table(workload: Workload, outcome: Outcome, cells: Sequence[Cell], phase: st
             _number(cell.median * scale),
             f"{cell.spread:.0%}",
             _number(float(np.median(cell.cpu)) * scale),
-            f"{best / cell.median:.2f}" if np.isfinite(best) else "",
+            *([f"{best / cell.median:.2f}"] if others else []),
             f"{cell.error:.0e}{differs}",
         ]
         row += [f"{cell.median / floor:.2f}"] if floor else []
@@ -71,9 +73,9 @@ def table(workload: Workload, outcome: Outcome, cells: Sequence[Cell], phase: st
         lines.append(f"| {name} | " + " | ".join(row) + " |")
     lines += [
         "",
-        f"Medians of {rounds} rounds; spread: half the distance of the quartiles. peer/this: time of the best",
+        f"Medians of {rounds} rounds; spread: half the distance of the quartiles.",
     ]
-    lines[-1] += " peer over the time of the row."
+    lines[-1] += " peer/this: time of the best peer over the time of the row." if others else ""
     lines[-1] += f" Floor: {_number(floor * scale)} {unit}." if floor else ""
     return [*lines, ""]
 

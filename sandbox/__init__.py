@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from sandbox import shown
+from sandbox.importing import uncollected
 
 if TYPE_CHECKING:
     from sandbox.apparatus import Apparatus as Apparatus
@@ -78,7 +79,8 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'sandbox' has no attribute {name!r}")
     module, attribute = _HOMES[name]
-    value = getattr(import_module(module), attribute)
+    with uncollected():
+        value = getattr(import_module(module), attribute)
     globals()[name] = value
     return value
 

@@ -18,6 +18,7 @@ import pluggy
 
 from sandbox import hookspecs
 from sandbox.errors import PluginError
+from sandbox.importing import uncollected
 from sandbox.parts import Controller, Graph, Part, SystemPart, TaskPart
 
 GROUP = "sandbox"
@@ -250,7 +251,8 @@ def plugins() -> Plugins:
 
     The environment variable ``SANDBOX_BLOCK`` names plugins to leave out, with commas between them.
     """
-    return Plugins(_blocked())
+    with uncollected():
+        return Plugins(_blocked())
 
 
 def _blocked() -> list[str]:

@@ -15,6 +15,23 @@ from pydantic import Field
 
 from sandbox_tasks.data_set import DataSet
 from sandbox_tasks.encoding import Code, stratified_split
+from sandbox_tasks.shipped import shipped
+
+ANALYSES = [
+    "alcohol",
+    "malic acid",
+    "ash",
+    "alcalinity of ash",
+    "magnesium",
+    "total phenols",
+    "flavanoids",
+    "nonflavanoid phenols",
+    "proanthocyanins",
+    "color intensity",
+    "hue",
+    "od280/od315 of diluted wines",
+    "proline",
+]
 
 
 class SmallDataSet(DataSet):
@@ -37,9 +54,7 @@ class Iris(SmallDataSet):
     features, known_classes = 4, 3
 
     def data(self) -> Mapping[str, Any]:
-        from sklearn.datasets import load_iris
-
-        return load_iris()  # pyright: ignore[reportReturnType]
+        return shipped("iris.csv", ["sepal length", "sepal width", "petal length", "petal width"], header=1)
 
 
 class Wine(SmallDataSet):
@@ -48,9 +63,7 @@ class Wine(SmallDataSet):
     features, known_classes, one_unit = 13, 3, False
 
     def data(self) -> Mapping[str, Any]:
-        from sklearn.datasets import load_wine
-
-        return load_wine()  # pyright: ignore[reportReturnType]
+        return shipped("wine_data.csv", ANALYSES, header=1)
 
 
 class Digits(SmallDataSet):
@@ -62,6 +75,4 @@ class Digits(SmallDataSet):
     components: int = Field(16, ge=0, description="principal components used as features; 0: raw pixels")
 
     def data(self) -> Mapping[str, Any]:
-        from sklearn.datasets import load_digits
-
-        return load_digits()  # pyright: ignore[reportReturnType]
+        return shipped("digits.csv.gz", [f"pixel {row} {column}" for row in range(8) for column in range(8)])

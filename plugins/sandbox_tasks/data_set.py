@@ -95,7 +95,7 @@ class DataSet(CodedTask):
         if not found.all():
             missing = self.chosen[int(found.argmin())]
             raise SandboxError(f"{len(train)} training samples hold none of class {missing}; take more")
-        names = [str(name).removesuffix(" (cm)").replace("_", " ") for name in bunch["feature_names"]]
+        names = [str(name) for name in bunch["feature_names"]]
         if self.components:
             raw, names = self._project(raw, train)
         return self.posed(site, self._scale(raw, train).scale(raw), labels, train, test, names)

@@ -51,7 +51,7 @@ class Images(DataSet):
     def data(self) -> Mapping[str, Any]:
         pixels, labels = openml.load(self.data_name, self.data_id, (sum(self.published), self.features))
         side = int(self.features**0.5)
-        names = [f"pixel_{i // side}_{i % side}" for i in range(self.features)]
+        names = [f"pixel {i // side} {i % side}" for i in range(self.features)]
         return {"data": pixels, "target": labels, "feature_names": names}
 
     def split(self, labels: np.ndarray, rows: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -6,8 +6,6 @@ from contextlib import suppress
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import ConvexHull, Delaunay, QhullError
-from scipy.spatial.distance import pdist
 
 from sandbox.errors import NetworkError
 from sandbox.physics.network import Network
@@ -81,6 +79,9 @@ def farthest_pair(network: Network, nodes: npt.ArrayLike | None = None) -> tuple
     Raises:
         NetworkError: if there are fewer than two nodes to choose from.
     """
+    from scipy.spatial import ConvexHull, QhullError
+    from scipy.spatial.distance import pdist
+
     chosen = np.arange(network.n_nodes) if nodes is None else np.unique(np.asarray(nodes, dtype=np.int64))
     if len(chosen) < 2:
         raise NetworkError(f"the farthest pair of {len(chosen)} nodes was asked for; give at least two")
@@ -114,6 +115,8 @@ def boundary_pairs(
     Raises:
         NetworkError: if there is no such group, or fewer than two pairs without a common node.
     """
+    from scipy.spatial import Delaunay, QhullError
+
     boundary = network.nodes(group)
     if network.dimension == 1:
         raise NetworkError("a 1D network has no boundary pairs; choose the nodes by hand")

@@ -12,6 +12,8 @@ import os
 import threading
 import warnings
 
+from sandbox.importing import uncollected
+
 _started = threading.Lock()
 _threads: int | None = None
 
@@ -27,7 +29,8 @@ def start() -> None:
         if _threads is not None:
             return
         threads = int(os.environ.get("SANDBOX_THREADS", "0")) or os.cpu_count() or 1
-        import taichi as ti
+        with uncollected():
+            import taichi as ti
 
         # Energy laws are plain Python functions made by sympy and called inside kernels on purpose.
         warnings.filterwarnings("ignore", message=r".*[Cc]alling non-taichi function.*")

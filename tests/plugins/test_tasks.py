@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import sandbox_tasks
@@ -9,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from sandbox_tasks.classification import Digits, Iris, Wine
+from sandbox_tasks.data_set import DataSet
 from sandbox_tasks.encoding import (
     MinMax,
     apportioned,
@@ -20,10 +24,11 @@ from sandbox_tasks.encoding import (
     with_constants,
 )
 from sandbox_tasks.regression import XOR, Function1D, LinearRegression
+from sandbox_tasks.shipped import shipped
 from sandbox_tasks.strain import Allostery
 from sandbox_tasks.tuned_flow import TunedFlow
 from scipy.optimize import nnls
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, load_iris, load_wine
 
 from sandbox.errors import SandboxError
 from sandbox.parts import Site, TaskPart
@@ -436,3 +441,18 @@ def test_bad_settings_say_what_is_wrong(part, settings, message):
 def test_more_components_than_training_samples():
     with pytest.raises(SandboxError, match="30 components need as many training samples; there are 18"):
         build(Digits(components=30, classes=(0, 1), test_fraction=0.95))
+
+
+@pytest.mark.parametrize(("load", "part"), [(load_iris, Iris()), (load_wine, Wine()), (load_digits, Digits())])
+def test_data_are_those_of_scikit_learn(load: Callable[[], Any], part: DataSet) -> None:
+    """The files are read without importing scikit-learn; its own readers find the same in them."""
+    theirs, ours = load(), part.data()
+    np.testing.assert_array_equal(ours["data"], theirs.data)
+    np.testing.assert_array_equal(ours["target"], theirs.target)
+    names = [str(name).removesuffix(" (cm)").replace("_", " ") for name in theirs.feature_names]
+    assert list(ours["feature_names"]) == names
+
+
+def test_a_missing_file_of_data_is_named() -> None:
+    with pytest.raises(SandboxError, match=r"tulips\.csv"):
+        shipped("tulips.csv", ["length"])

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import networkx as nx
 import numpy as np
 import numpy.typing as npt
 
 from sandbox.errors import NetworkError
 from sandbox.physics.network import Network
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 
 def from_networkx(graph: nx.Graph, position_attribute: str = "pos") -> Network:
@@ -76,6 +78,8 @@ def to_networkx(network: Network, **edge_arrays: npt.ArrayLike) -> nx.Graph:
     Raises:
         NetworkError: if an array does not have one entry per edge, or takes a name that is used already.
     """
+    import networkx as nx
+
     low_high = np.sort(network.edges, axis=1)
     parallel = len(np.unique(low_high, axis=0)) < network.n_edges
     columns: dict[str, list[Any]] = {"index": list(range(network.n_edges))}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import Delaunay, QhullError
 
 from sandbox.errors import NetworkError
 from sandbox.physics.graphs._checks import generator, whole
@@ -24,6 +23,8 @@ def delaunay(positions: npt.ArrayLike) -> Network:
     Raises:
         NetworkError: if D is not 2 or 3, there are too few points, all lie in a line or plane, or two coincide.
     """
+    from scipy.spatial import Delaunay, QhullError
+
     points = np.asarray(positions, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] not in (2, 3):
         raise NetworkError(f"positions have shape {points.shape}; expected (N, 2) or (N, 3) points to triangulate")

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
-import networkx as nx
 import numpy as np
 
 from sandbox.errors import NetworkError
@@ -167,6 +166,8 @@ def _read_graphml(path: Path, content: bytes) -> Network:
         raise NetworkError(f"{path}, line {error.lineno}: not XML ({expat.errors.messages[error.code]})") from error
     except (ValueError, LookupError) as error:  # an encoding that Python does not know
         raise NetworkError(f"{path}, line 1: {error}; save the file in UTF-8") from error
+    import networkx as nx
+
     try:
         graph = nx.read_graphml(BytesIO(content))
     except (nx.NetworkXException, ValueError, KeyError, TypeError, AttributeError) as error:

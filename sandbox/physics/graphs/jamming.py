@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from math import pi
 
 import numpy as np
-from scipy.spatial import KDTree
 
 from sandbox.errors import NetworkError
 from sandbox.physics.network import Network
@@ -65,6 +64,8 @@ class Spheres:
 
     def neighbours(self, skin: float) -> np.ndarray:
         """Pairs of spheres less than ``skin`` from touching, (P, 2); wraps the positions into the box."""
+        from scipy.spatial import KDTree
+
         self.positions -= self.box * np.floor(self.positions / self.box)
         self.positions[self.positions >= self.box] = 0.0
         pairs = KDTree(self.positions, boxsize=self.box).query_pairs(RATIO + skin, output_type="ndarray")

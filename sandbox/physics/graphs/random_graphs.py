@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import networkx as nx
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import minimum_spanning_tree
-from scipy.spatial import Delaunay, KDTree
 
 from sandbox.errors import NetworkError
 from sandbox.physics.graphs._checks import generator, positive, whole
@@ -34,6 +32,8 @@ def random_graph(nodes: int, edges: int, seed: int = 0, dimension: int = 2) -> N
     Raises:
         NetworkError: if an argument is out of range.
     """
+    import networkx as nx
+
     n, dim = whole("nodes", nodes, 2, 1_000_000), whole("dimension", dimension, 1, 3)
     pairs = n * (n - 1) // 2
     count = whole(f"edges (a connected graph of {n} nodes)", edges, n - 1, min(pairs, 100_000_000))
@@ -73,6 +73,8 @@ def random_geometric(nodes: int, coordination: float, seed: int = 0, dimension: 
     Raises:
         NetworkError: if an argument is out of range.
     """
+    from scipy.spatial import Delaunay, KDTree
+
     dim = whole("dimension", dimension, 2, 3)
     n = whole("nodes", nodes, dim + 2, 1_000_000)
     count = round(min(positive("coordination", coordination), n) * n / 2)

@@ -24,7 +24,7 @@ from sandbox.physics.relaxation.rows import Rows, rows_of
 MIN_FREE = 3000
 """Free components, of flow and of elasticity, below which the fused method is faster even at first."""
 
-MIN_FREE_ELASTIC = 1000
+MIN_FREE_ELASTIC = 1200
 
 SLOW = 40
 """Products with the Hessian in one solve after which the kept hierarchy is given up for one of the Hessian's own."""
