@@ -15,8 +15,8 @@ from benchmarks.workload import Workload
 from sandbox.physics.laws import SPRING
 
 TIME_STEP = 0.05
-BOND_STEPS = 2e7
-"""Bonds times steps of a run, about."""
+BOND_STEPS, LEAST_STEPS = 2e7, 40
+"""Bonds times steps of a run, about; and steps, so that what is taken off is small against what is left."""
 BYTES_PER_BOND = 45.0
 """What a fused step moves for each of the four bonds of a node: two neighbour entries of index, stiffness and rest
 length (32), and a quarter of a node's positions, new positions and velocities, read and written (13)."""
@@ -25,7 +25,7 @@ length (32), and a quarter of a node's positions, new positions and velocities, 
 def case(size: int, quick: bool) -> Case:
     data = lattice(size)
     bonds = data.network.n_edges
-    steps = 20 if quick else max(10, round(BOND_STEPS / bonds))
+    steps = 20 if quick else max(LEAST_STEPS, round(BOND_STEPS / bonds))
     speed = copy_bandwidth()
     notes = [f"{bonds:,} bonds, {steps:,} steps a run; copies at {speed / 1e9:.0f} GB/s."]
     floors = {"step": BYTES_PER_BOND / speed}

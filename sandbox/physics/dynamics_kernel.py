@@ -9,8 +9,9 @@ Two forms give the same bits:
 
 - *by sample*: many steps in a launch, one thread per sample, each bond evaluated once and its force scattered to both
   ends, serially in the order of the edges;
-- *by node*: parallel over nodes, each gathering the forces of its bonds in the order of the edges. A bond evaluated
-  from its other end gives the exact opposite, as rounding is symmetric; so no atomics, and no dependence on threads.
+- *by node*: parallel over parts of the nodes, each part with the bonds that have an end in it, in the order of the
+  edges. A bond between two parts is evaluated in both, for one end each. So every node adds up the same forces in the
+  same order whatever the parts are: no atomics, and no dependence on threads.
 
 No ``from __future__ import annotations`` here: Taichi reads the annotations of kernels.
 """
@@ -26,6 +27,8 @@ from typing import Any, Literal, NamedTuple
 import taichi as ti
 
 from sandbox.physics import runtime
+from sandbox.physics.dynamics_tables import FIRST, INSIDE, SECOND
+from sandbox.physics.launch import Direct
 from sandbox.physics.laws.generate import in_kernel
 from sandbox.physics.laws.law import EdgeLaw, NodeLaw
 from sandbox.physics.randomness import four_normals
@@ -381,43 +384,66 @@ def dynamics_kernels(kind: Kind) -> Kernels:
                     record += 1
 
     @ti.func
-    def gather(
+    def pull_on(
         b,
-        i,
+        part,
         x: ti.template(),
-        starts: ti.template(),
-        others: ti.template(),
+        ends: ti.template(),
         rows: ti.template(),
         frame: ti.template(),
         parameters: ti.template(),
         strides: ti.template(),
-        pair_starts: ti.template(),
-        pair_others: ti.template(),
-        pair_rows: ti.template(),
+        starts: ti.template(),
+        runs: ti.template(),
+        pair_ends: ti.template(),
         pair_frame: ti.template(),
         pair_springs: ti.template(),
-        n_state,
+        pair_starts: ti.template(),
+        pair_runs: ti.template(),
+        origin,
+        force: ti.template(),
     ):
-        """Force of all bonds on node i of sample b."""
-        origin = b * n_state
-        here = origin + i * dim
-        force = ti.Vector.zero(ti.f64, dim)
-        for p in range(starts[i], starts[i + 1]):
-            row = p
-            if ti.static(not projection and shifted):
-                row = rows[p]
-            gap, v = variable(x, here, origin + others[p] * dim, frame, row)
-            pull = pull_of(v, parameters, strides, p)
-            for c in ti.static(range(dim)):
-                force[c] += pull * gap[c]
+        """Add the forces of all bonds on the nodes of a part."""
+        for run in range(starts[part], starts[part + 1]):
+            if runs[3 * run + 2] == INSIDE:
+                for e in range(runs[3 * run], runs[3 * run + 1]):
+                    i = origin + ends[2 * e] * dim
+                    j = origin + ends[2 * e + 1] * dim
+                    row = e
+                    if ti.static(not projection and shifted):
+                        row = rows[e]
+                    gap, v = variable(x, i, j, frame, row)
+                    pull = pull_of(v, parameters, strides, e)
+                    for c in ti.static(range(dim)):
+                        f = pull * gap[c]
+                        force[i + c] = force[i + c] + f  # in place it would be an atomic
+                        force[j + c] = force[j + c] - f
+            else:
+                side = runs[3 * run + 2] - 1
+                sign = 1.0 - 2.0 * side
+                for e in range(runs[3 * run], runs[3 * run + 1]):
+                    row = e
+                    if ti.static(not projection and shifted):
+                        row = rows[e]
+                    gap, v = variable(x, origin + ends[2 * e] * dim, origin + ends[2 * e + 1] * dim, frame, row)
+                    pull = sign * pull_of(v, parameters, strides, e)
+                    here = origin + ends[2 * e + side] * dim
+                    for c in ti.static(range(dim)):
+                        force[here + c] = force[here + c] + pull * gap[c]
         if ti.static(pairs):
-            for p in range(pair_starts[i], pair_starts[i + 1]):
-                q = pair_rows[p]
-                gap, v = pair_variable(x, here, origin + pair_others[p] * dim, pair_frame, p)
-                pull = per_length(pair_springs[b, 0, q] * (v - pair_springs[b, 1, q]), v)
-                for c in ti.static(range(dim)):
-                    force[c] += pull * gap[c]
-        return force
+            for run in range(pair_starts[part], pair_starts[part + 1]):
+                kind = pair_runs[3 * run + 2]
+                for q in range(pair_runs[3 * run], pair_runs[3 * run + 1]):
+                    i = origin + pair_ends[2 * q] * dim
+                    j = origin + pair_ends[2 * q + 1] * dim
+                    gap, v = pair_variable(x, i, j, pair_frame, q)
+                    pull = per_length(pair_springs[b, 0, q] * (v - pair_springs[b, 1, q]), v)
+                    for c in ti.static(range(dim)):
+                        f = pull * gap[c]
+                        if kind != SECOND:
+                            force[i + c] = force[i + c] + f
+                        if kind != FIRST:
+                            force[j + c] = force[j + c] - f
 
     @ti.kernel
     def by_node(
@@ -428,17 +454,19 @@ def dynamics_kernels(kind: Kind) -> Kernels:
         keep: ti.i32,
         time_step: ti.f64,
         seed: ti.u64,
-        starts: _indices,  # (N + 1,) of the bonds of each node
-        others: _indices,  # (2E,) node at the other end
-        rows: _indices,  # (2E,) of the frame; not read for projection
-        frame: _vector,  # as seen from this end
-        parameters: _matrix,  # (parameters, 2E), or one column where all edges are alike
+        ends: _indices,
+        rows: _indices,
+        frame: _vector,
+        parameters: _matrix,
         strides: _indices,
-        pair_starts: _indices,
-        pair_others: _indices,
-        pair_rows: _indices,  # (2Q,) number of the pair
+        pair_ends: _indices,
         pair_frame: _vector,
         pair_springs: _tensor,
+        nodes: _indices,  # (parts + 1,) first node of each part
+        starts: _indices,  # (parts + 1,) of the runs of bonds that have an end in each part
+        runs: _indices,  # (3*runs,) first bond, past the last, and which ends are here
+        pair_starts: _indices,
+        pair_runs: _indices,
         coefficients: _matrix,
         held: _vector,
         drive: _indices,
@@ -451,41 +479,54 @@ def dynamics_kernels(kind: Kind) -> Kernels:
         x: _vector,  # positions at even passes
         x_next: _vector,  # at odd passes
         velocity: _vector,
+        force: _vector,  # scratch
         seen: _vector,
         broken: _steps,
         alarm: _indices,
     ):
-        n_nodes = starts.shape[0] - 1
-        n_state = n_nodes * dim
-        total = heat.shape[0] * n_nodes
+        n_state = drive.shape[0]
+        n_parts = nodes.shape[0] - 1
+        total = heat.shape[0] * n_parts
         for s in ti.static(range(PASSES)):
+            ti.loop_config(block_dim=1)
             for t in range(ti.select(s < passes, total, 0)):
-                b = t // n_nodes
-                i = t - b * n_nodes
+                b = t // n_parts
+                part = t - b * n_parts
+                origin = b * n_state
                 n = first + s
                 advance = ti.cast(n < end, ti.i32)
+                for k in range(origin + nodes[part] * dim, origin + nodes[part + 1] * dim):
+                    force[k] = 0.0
                 if ti.static(s % 2 == 0):
                     settle = 1
                     if ti.static(s == 0):
                         settle = 1 - fresh
-                    f = gather(
-                        b, i, x, starts, others, rows, frame, parameters, strides, pair_starts, pair_others, pair_rows,
-                        pair_frame, pair_springs, n_state,
+                    pull_on(
+                        b, part, x, ends, rows, frame, parameters, strides, starts, runs, pair_ends, pair_frame,
+                        pair_springs, pair_starts, pair_runs, origin, force,
                     )  # fmt: skip
-                    move(
-                        n, b, i, f, settle, advance, ti.static(s == 0) * keep, time_step, seed, x, x_next, velocity,
-                        seen, coefficients, held, drive, waves, heat, names, node_parameters, springs, loads, broken,
-                        alarm,
-                    )  # fmt: skip
+                    for i in range(nodes[part], nodes[part + 1]):
+                        f = ti.Vector.zero(ti.f64, dim)
+                        for c in ti.static(range(dim)):
+                            f[c] = force[origin + i * dim + c]
+                        move(
+                            n, b, i, f, settle, advance, ti.static(s == 0) * keep, time_step, seed, x, x_next,
+                            velocity, seen, coefficients, held, drive, waves, heat, names, node_parameters, springs,
+                            loads, broken, alarm,
+                        )  # fmt: skip
                 else:
-                    f = gather(
-                        b, i, x_next, starts, others, rows, frame, parameters, strides, pair_starts, pair_others,
-                        pair_rows, pair_frame, pair_springs, n_state,
+                    pull_on(
+                        b, part, x_next, ends, rows, frame, parameters, strides, starts, runs, pair_ends, pair_frame,
+                        pair_springs, pair_starts, pair_runs, origin, force,
                     )  # fmt: skip
-                    move(
-                        n, b, i, f, 1, advance, 0, time_step, seed, x_next, x, velocity, seen, coefficients, held,
-                        drive, waves, heat, names, node_parameters, springs, loads, broken, alarm,
-                    )  # fmt: skip
+                    for i in range(nodes[part], nodes[part + 1]):
+                        f = ti.Vector.zero(ti.f64, dim)
+                        for c in ti.static(range(dim)):
+                            f[c] = force[origin + i * dim + c]
+                        move(
+                            n, b, i, f, 1, advance, 0, time_step, seed, x_next, x, velocity, seen, coefficients, held,
+                            drive, waves, heat, names, node_parameters, springs, loads, broken, alarm,
+                        )  # fmt: skip
 
     @ti.kernel
     def measure(
@@ -552,4 +593,4 @@ def dynamics_kernels(kind: Kind) -> Kernels:
                 angle = waves[b, wave, dim] * (ti.cast(n, ti.f64) * time_step) + waves[b, wave, dim + 1]
                 x[g] = held[g] + waves[b, wave, g % dim] * ti.sin(angle)
 
-    return Kernels(by_sample, by_node, measure, set_walls)
+    return Kernels(Direct(by_sample), Direct(by_node), Direct(measure), set_walls)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sandbox.errors import BoundaryError, SandboxError
 from sandbox.physics.boundary import Boundary
-from sandbox.physics.dynamics_tables import Bonds, coefficients, never_empty
+from sandbox.physics.dynamics_tables import Bonds, coefficients, cut, never_empty
 from sandbox.physics.material import Material
 from sandbox.physics.trajectory import RECORDS, Drive, Phase, Trajectory
 
@@ -47,6 +47,7 @@ class Run:
         velocities: np.ndarray,
     ) -> None:
         from sandbox.physics.dynamics_kernel import Kind, dynamics_kernels
+        from sandbox.physics.runtime import threads
 
         self.shape = state.shape
         self.batch, self.n_state = len(state), state[0].size
@@ -69,7 +70,7 @@ class Run:
             parallel=self.batch > 1,
         )
         self.kernels: Kernels = dynamics_kernels(kind)
-        self.tables = tables
+        self.tables, self.parts = tables, cut(material, boundary, threads())
         self.x, self.velocity = state.ravel().copy(), velocities.ravel().copy()
         self.spare, self.seen = np.empty_like(self.x), np.zeros_like(self.x)
         self.held = boundary.values.ravel() if drives else np.zeros(1)
@@ -103,7 +104,8 @@ class Run:
         if method == "auto":
             work = (self.n_bonds + self.n_state) * SECONDS_PER_BOND
             rounds = -(-self.batch // threads())
-            return rounds * work <= LAUNCH_COST + 2.0 * self.batch * work / threads()
+            once = (self.parts.evaluated + self.n_state) * SECONDS_PER_BOND
+            return rounds * work <= LAUNCH_COST + self.batch * once / threads()
         return method == "by sample"
 
     def _by_sample(self, first: int, steps: int, every: int, records: dict[str, np.ndarray]) -> None:
@@ -147,6 +149,7 @@ class Run:
 
         end, n = first + steps, first
         store = np.empty(max(1, self.batch * self.n_edges) if "energy" in records else 1)
+        force = np.empty_like(self.x)
         while n <= end and not self.alarm[0]:
             since = (n - first) % every
             keep = since == 0 and bool(records)
@@ -159,8 +162,9 @@ class Run:
                 int(keep),
                 self.time_step,
                 self.seed,
-                *self.tables.by_node,
+                *self.tables.by_edge,
                 self.tables.pair_springs,
+                *self.parts.tables,
                 self.coefficients,
                 self.held,
                 self.wave_of,
@@ -170,6 +174,7 @@ class Run:
                 self.x,
                 self.spare,
                 self.velocity,
+                force,
                 self.seen,
                 self.broken,
                 self.alarm,

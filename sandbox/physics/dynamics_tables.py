@@ -1,4 +1,4 @@
-"""What the kernels of dynamics read: bonds by edge and by node, coefficients of the integrator, walls that move."""
+"""What the kernels of dynamics read: bonds, parts of the nodes, coefficients of the integrator, walls that move."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ import numpy as np
 from sandbox.physics.boundary import Boundary
 from sandbox.physics.material import Material
 
+INSIDE, FIRST, SECOND = 0, 1, 2
+"""Which ends of a bond are in a part: both, the first, the second."""
+
+PART = 16384
+"""Nodes in a part, about: what is read and written of them stays in the cache for a pass."""
+
 
 @dataclass(frozen=True, eq=False)
 class Bonds:
@@ -16,80 +22,82 @@ class Bonds:
 
     Attributes:
         by_edge: ends, rows, frame, parameters, strides, pair ends, pair frame.
-        by_node: starts, others, rows, frame, parameters, strides, pair starts, pair others, pair rows, pair frame.
         pair_springs: (B, 2, Q) stiffness, target.
         shifted: whether the frames of edges are to be read.
     """
 
     by_edge: tuple[np.ndarray, ...]
-    by_node: tuple[np.ndarray, ...]
     pair_springs: np.ndarray
     shifted: bool
 
 
 @dataclass(frozen=True, eq=False)
-class Incidence:
-    """The bonds at each node, in the order of the bonds: those of node i are ``starts[i]`` to ``starts[i + 1]``.
+class Parts:
+    """Nodes cut into runs of consecutive ones, and which bonds each needs.
 
     Attributes:
-        bond: (2E,) index of the bond.
-        side: (2E,) which end of it the node is, 0 or 1.
-        other: (2E,) the node at the other end.
+        tables: ``nodes`` (parts + 1,) first node of each; ``starts`` (parts + 1,) and ``runs`` (3R,) of edges, and of
+            pairs. A run is a first bond, one past the last, and which of their ends are in the part; the bonds of part
+            p are in runs ``starts[p]`` to ``starts[p + 1]``, ascending.
+        evaluated: bonds evaluated in a pass, those between two parts twice.
     """
 
-    starts: np.ndarray
-    bond: np.ndarray
-    side: np.ndarray
-    other: np.ndarray
+    tables: tuple[np.ndarray, ...]
+    evaluated: int
 
 
-def incidence(ends: np.ndarray, n_nodes: int) -> Incidence:
-    nodes = ends.ravel()
-    order = np.argsort(nodes, kind="stable")
-    bond, side = order >> 1, order & 1
-    starts = np.concatenate([[0], np.cumsum(np.bincount(nodes, minlength=n_nodes))]).astype(np.int32)
-    return Incidence(starts, bond, side, ends[bond, 1 - side].astype(np.int32))
+def cut(material: Material, boundary: Boundary, threads: int) -> Parts:
+    """Parts for so many threads; those of the edges are kept with the material."""
+    n_nodes = material.network.n_nodes
+    count = threads * max(1, round(n_nodes / (threads * PART)))
+    nodes = np.linspace(0, n_nodes, min(count, n_nodes) + 1).astype(np.int32)
+    key = b"dynamics parts" + count.to_bytes(8, "little")
+    of_edges = material.caches.get(key)
+    if not isinstance(of_edges, tuple):
+        of_edges = material.caches[key] = _runs(material.network.edges, nodes)
+    of_pairs = _runs(boundary.pairs, nodes)
+    evaluated = sum(int((runs[1::3] - runs[::3]).sum()) for runs in (of_edges[1], of_pairs[1]))
+    return Parts((nodes, *of_edges, *of_pairs), evaluated)
+
+
+def _runs(ends: np.ndarray, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """``starts`` and ``runs`` of :class:`Parts` for bonds (E, 2)."""
+    home = np.searchsorted(nodes, ends, side="right") - 1
+    across = home[:, 0] != home[:, 1]
+    twice = np.flatnonzero(across)
+    part = np.concatenate([home[:, 0], home[twice, 1]])
+    bond = np.concatenate([np.arange(len(ends)), twice])
+    kind = np.concatenate([np.where(across, FIRST, INSIDE), np.full(len(twice), SECOND)])
+    order = np.lexsort((bond, part))
+    part, bond, kind = part[order], bond[order], kind[order]
+    fresh = np.ones(len(part), dtype=bool)
+    fresh[1:] = (np.diff(part) != 0) | (np.diff(bond) != 1) | (np.diff(kind) != 0)
+    first = np.flatnonzero(fresh)
+    last = np.append(first[1:], len(part)) - 1 if len(first) else first
+    starts = np.searchsorted(part[first], np.arange(len(nodes)))
+    runs = np.stack([bond[first], bond[last] + 1, kind[first]], axis=1)
+    return starts.astype(np.int32), never_empty(runs.ravel().astype(np.int32))
 
 
 def bonds(material: Material, boundary: Boundary, stiffness: np.ndarray) -> Bonds:
-    """Tables for one run, by edge and by node; the topology is kept with the material."""
+    """Tables for one run."""
     network, dim = material.network, material.components
-    key = b"dynamics incidence"
-    at = material.caches.get(key)
-    if not isinstance(at, Incidence):
-        at = material.caches[key] = incidence(network.edges, network.n_nodes)
     frame = material.frame(boundary.pairs)
     edges, pairs = frame[: network.n_edges], frame[network.n_edges :]
     if material.geometry == "projection":
-        shifted, rows, rows_at = True, np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int32)
-        table, table_at = edges, _seen_from(edges[at.bond], at.side, dim)
+        shifted, rows, table = True, np.zeros(0, dtype=np.int32), edges
     else:
-        shifted, rows, rows_at, table = _shift_table(edges, at, dim)
-        table_at = table
+        shifted, rows, table = _shift_table(edges, dim)
     values = [stiffness, *(material.parameters[name] for name in material.law.fixed)]
     alike = [len(row) == 0 or bool((row == row[0]).all()) for row in values]
     parameters = np.stack([row[:1] for row in values] if all(alike) else values)
-    parameters_at = parameters if all(alike) else np.stack([row[at.bond] for row in values])
     strides = np.array([0 if same else 1 for same in alike], dtype=np.int32)
-    at_pairs = incidence(boundary.pairs, network.n_nodes)
     by_edge = (network.edges.ravel(), rows, table.ravel(), parameters, strides, boundary.pairs.ravel(), pairs.ravel())
-    by_node = (
-        at.starts,
-        at.other,
-        rows_at,
-        table_at.ravel(),
-        parameters_at,
-        strides,
-        at_pairs.starts,
-        at_pairs.other,
-        at_pairs.bond.astype(np.int32),
-        _seen_from(pairs[at_pairs.bond], at_pairs.side, dim).ravel(),
-    )
     targets = boundary.pair_targets
     springs = np.stack([np.broadcast_to(boundary.pair_stiffness, targets.shape), targets], axis=1)
     if len(boundary.pairs) == 0:
         springs = np.zeros((1, 2, 1))
-    return Bonds(tuple(map(never_empty, by_edge)), tuple(map(never_empty, by_node)), springs, shifted)
+    return Bonds(tuple(map(never_empty, by_edge)), springs, shifted)
 
 
 def never_empty(array: np.ndarray) -> np.ndarray:
@@ -99,28 +107,18 @@ def never_empty(array: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(array)
 
 
-def _seen_from(frames: np.ndarray, side: np.ndarray, dim: int) -> np.ndarray:
-    """Frames as seen from one end: vectors turn round at the second end, offsets do not."""
-    turned = frames.copy()
-    turned[side == 1, :dim] *= -1.0
-    return turned
-
-
-def _shift_table(frames: np.ndarray, at: Incidence, dim: int) -> tuple[bool, np.ndarray, np.ndarray, np.ndarray]:
-    """The few different periodic shifts, and which one each edge has, from its first end and from each node.
+def _shift_table(frames: np.ndarray, dim: int) -> tuple[bool, np.ndarray, np.ndarray]:
+    """Whether there are periodic shifts, which one each edge has, and the few different ones.
 
     A table of images in place of a vector for each bond: less than half of the memory to be read in a step.
     """
     crossing = np.flatnonzero(frames.any(axis=1))
     if len(crossing) == 0:
-        none = np.zeros(0, dtype=np.int32)
-        return False, none, none, np.zeros((1, dim + 1))
+        return False, np.zeros(0, dtype=np.int32), np.zeros((1, dim + 1))
     images, which = np.unique(frames[crossing], axis=0, return_inverse=True)
     rows = np.zeros(len(frames), dtype=np.int32)
     rows[crossing] = which.ravel() + 1
-    back = np.where(rows > 0, rows + len(images), 0).astype(np.int32)
-    rows_at = np.where(at.side == 0, rows[at.bond], back[at.bond]).astype(np.int32)
-    return True, rows, rows_at, np.concatenate([np.zeros((1, dim + 1)), images, -images])
+    return True, rows, np.concatenate([np.zeros((1, dim + 1)), images])
 
 
 def coefficients(masses: np.ndarray, damping: np.ndarray, clamped: np.ndarray, time_step: float) -> np.ndarray:

@@ -60,7 +60,8 @@ class Direct:
                 elif floating:
                     context.set_arg_float(where, float(value))
                 else:
-                    context.set_arg_int(where, int(value))
+                    # Whole numbers of 64 bits without a sign are handed over as those with one of the same bits.
+                    context.set_arg_int(where, int(value) - (2**64 if value >= 2**63 else 0))
             program.launch_kernel(code, context)
             if returned is None:
                 return None
