@@ -33,7 +33,7 @@ from sandbox.physics.laws.generate import in_kernel
 from sandbox.physics.laws.law import EdgeLaw, NodeLaw
 from sandbox.physics.randomness import four_normals
 
-PASSES = 8
+PASSES = 4
 """Passes in one launch by node: what a launch costs is shared by them."""
 
 HUGE = 1e300
