@@ -15,7 +15,7 @@ CASES = {
     "replayed": ("iris_flow", ["training.epochs=2"]),
     "batches": ("iris_flow", ["training.epochs=1", "training.batch=4"]),
     "motion": ("lattice_vibration", []),
-    "motion by node": ("lattice_vibration", ["network.shape=[60, 60]", "dynamics.steps=200"]),
+    "motion by node": ("lattice_vibration", ["network.shape=[90, 90]", "dynamics.steps=200"]),
     "heat": ("lattice_vibration", ["dynamics.temperature=0.01", "system.damping=0.3", "dynamics.steps=200"]),
     "fused": ("lattice_stretch", []),
     "newton": ("lattice_stretch", ["relax.method='newton'", "network.shape=[60, 60]"]),
