@@ -88,7 +88,7 @@ class Learner:
         if 2 * self._skipped > steps:
             raise SandboxError(
                 f"most of the {steps} step(s) of epoch {self.epoch + 1} did not converge and were taken back, so the "
-                f"run would not learn what it says; the last: {error}"
+                f"run would not learn what it says; lower the nudging or the compliance. The last: {error}"
             ) from error
 
     def evaluate(self) -> dict[str, float]:
