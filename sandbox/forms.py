@@ -25,8 +25,8 @@ from sandbox.results import Run
 WIDTH, DPI = 2.6, 110
 """Of the pictures: inches, and pixels per inch."""
 
-COLOURS = 64
-"""Of a picture's palette, which keeps a form at some tens of kilobytes."""
+COLOURS = 256
+"""Of a picture's palette, chosen so that no colour is far off; it keeps a form at some tens of kilobytes."""
 
 MOST_EDGES = 5_000
 """Edges beyond which a picture shows a part of them, so that a form is there at once."""
@@ -279,7 +279,8 @@ def _image(figure: Any, said: str, caption: str = "") -> str:
 
 def _figure(image: Image.Image, said: str, width: int, caption: str = "") -> str:
     buffer = io.BytesIO()
-    image.quantize(COLOURS).save(buffer, format="PNG", optimize=True)
+    palette = image.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    palette.save(buffer, format="PNG", optimize=True)
     data = base64.b64encode(buffer.getvalue()).decode()
     below = f'<figcaption style="opacity:.7;text-align:center">{escape(caption)}</figcaption>' if caption else ""
     return (

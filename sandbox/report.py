@@ -93,11 +93,11 @@ class Notebook:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._close(ended=kind is None)
 
     def start(self, what: str, total: int) -> None:
-        self._close()
+        self._close(ended=True)
         self._bar: Any = self._bars(total=total, desc=what, leave=False, dynamic_ncols=True)
 
     def advance(self, done: int, figures: Mapping[str, float]) -> None:
@@ -109,8 +109,10 @@ class Notebook:
     def warn(self, message: str) -> None:
         self._bars.write(f"warning: {printable(message)}")
 
-    def _close(self) -> None:
+    def _close(self, ended: bool) -> None:
         if self._bar is not None:
+            if ended:  # a bar that is not full stays, in red: that is for runs that were cut short
+                self._bar.total = self._bar.n
             self._bar.close()
             self._bar = None
 

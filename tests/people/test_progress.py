@@ -7,6 +7,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 from jupyter_client.manager import KernelManager, start_new_kernel
 from nbclient import NotebookClient
+from tqdm.notebook import tqdm as widgets
 
 import sandbox
 from sandbox.errors import RunError
@@ -48,6 +50,24 @@ def test_the_bar_tells_how_far_and_how_much_longer(
     said = capsys.readouterr().out
     assert "warning: something" in said
     assert "\x1b" not in said
+
+
+def test_a_bar_that_is_not_full_goes_away_too_unless_the_run_was_cut_short() -> None:
+    def last(fails: bool) -> Any:
+        bar = Notebook()
+        bar._bars = widgets
+        with suppress(RunError), bar:
+            bar.start("learning", 40)
+            bar.advance(10, {})
+            shown = bar._bar
+            if fails:
+                raise RunError("cut short")
+        return shown.container
+
+    assert last(fails=False).layout.visibility == "hidden"
+    kept = last(fails=True)
+    assert kept.layout.visibility != "hidden"
+    assert kept.children[1].bar_style == "danger"
 
 
 def test_a_run_in_a_notebook_shows_a_bar_that_goes_away(tmp_path: Path) -> None:
