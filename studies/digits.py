@@ -14,6 +14,7 @@ import numpy as np
 
 from sandbox.build import Setup
 from sandbox.learning import Learner
+from sandbox.plot.curves import whole_numbers
 from sandbox.plot.style import CATEGORICAL, DASHES, PAGE, Picture, new_figure, style
 from sandbox.scene import read
 from studies.common import Bar, Finding, conduct, spread_over
@@ -100,6 +101,7 @@ def draw(by_variant: dict[str, list[Course]]) -> Picture:
             axes.fill_between(epochs, errors.min(axis=0), errors.max(axis=0), color=colour, alpha=0.15, linewidth=0)
         axes.set(xlabel="epoch", ylabel="test error (%)", ylim=(0, None))
         axes.set_ylim(0, min(axes.get_ylim()[1], 20))
+        axes.xaxis.set_major_locator(whole_numbers())
         axes.legend()
     return figure
 

@@ -1,9 +1,10 @@
-"""Makes the gallery: runs every scene, keeps one picture of each, and writes docs/gallery.md.
+"""Makes the pictures of scenes in docs/pictures: runs every scene, keeps what pages show, and writes docs/gallery.md.
 
     python docs/_tools/gallery.py                # all scenes
     python docs/_tools/gallery.py iris_flow      # some; the others keep their pictures and figures
 
-Pictures and figures are recorded in docs/pictures/gallery; the page is written from that record.
+Pictures and figures of the gallery are recorded in docs/pictures/gallery; the page is written from that record. The
+one other picture in docs/pictures is the diagram of diagram.py.
 """
 
 from __future__ import annotations
@@ -25,6 +26,13 @@ FILM = 380
 
 FETCHED = ("mnist_hopfield", "mnist_hopfield_conv", "fashion_mnist_hopfield", "fashion_mnist_hopfield_conv")
 """Scenes whose task fetches its images from OpenML: their layers are drawn, and they are not run."""
+ELSEWHERE = {
+    "iris_network": ("iris_flow", "network.png"),
+    "iris_learning": ("iris_flow", "learning.png"),
+    "lattice_stretch": ("lattice_stretch", "deformation.png"),
+    "allostery_deformation": ("allostery_elastic", "deformation.png"),
+}
+"""Pictures of the other pages: the scene, and which picture of its run."""
 BEST = ("motion.gif", "deformation.png", "network.png", "stiffness.png")
 """The picture of a run that stands for its scene: the first of these that it left."""
 NOT_RUN = " fetches its images first; it was not run for this page, and the picture shows its layers."
@@ -50,34 +58,40 @@ def picture_of(name: str) -> dict[str, Any]:
         if name in FETCHED:
             source = Path(scratch) / "layers.png"
             draw_layers(experiment.setup).savefig(source, dpi=200, format="png")
-            return entry | {"command": f"sandbox run {name}", "figures": {}, "picture": keep(source, name)}
+            return entry | {"command": f"sandbox run {name}", "figures": {}, "picture": keep(source, FOLDER / name)}
         run = experiment.run(Path(scratch) / "run")
         made = {path.name: path for path in run.pictures}
         source = next(made[best] for best in BEST if best in made)
+        for other, (scene, picture) in ELSEWHERE.items():
+            if scene == name:
+                keep(made[picture], FOLDER.parent / other)
         figures = {key: value for key, value in run.figures.items() if key != "seconds"}
-        return entry | {"command": f"sandbox run {name}", "figures": figures, "picture": keep(source, name)}
+        return entry | {"command": f"sandbox run {name}", "figures": figures, "picture": keep(source, FOLDER / name)}
 
 
-def keep(source: Path, name: str) -> str:
+def keep(source: Path, target: Path) -> str:
     """A copy that is small enough for a page; the name of the file."""
     from PIL import Image, ImageSequence
 
-    target = FOLDER / f"{name}{source.suffix}"
+    from sandbox.forms import png
+
+    target = target.with_suffix(source.suffix)
     with Image.open(source) as image:
         if source.suffix == ".gif":
-            frames = [_film_frame(frame) for frame in list(ImageSequence.all_frames(image))[::2]]
+            palette = image.copy()  # its first frame
+            frames = [_film_frame(frame, palette) for frame in list(ImageSequence.all_frames(image))[::2]]
             frames[0].save(target, save_all=True, append_images=frames[1:], duration=100, loop=0, optimize=True)
             return target.name
         small = image.convert("RGB")
         small.thumbnail((WIDTH, 2 * WIDTH), Image.Resampling.LANCZOS)
-        small.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(target, optimize=True)
+        target.write_bytes(png(small))
     return target.name
 
 
-def _film_frame(frame: Any) -> Any:
+def _film_frame(frame: Any, palette: Any) -> Any:
     small = frame.convert("RGB")
     small.thumbnail((FILM, FILM))
-    return small.quantize(48, dither=0)
+    return small.quantize(palette=palette, dither=0)
 
 
 def draw_layers(setup: Any) -> Any:
@@ -142,13 +156,13 @@ def main(names: list[str]) -> None:
     from sandbox import scene
 
     FOLDER.mkdir(parents=True, exist_ok=True)
-    record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
     for name in names or scene.names():
-        record[name] = picture_of(name)
-        print(name, record[name]["figures"])
-    record = {name: record[name] for name in sorted(record) if name in scene.names()}
-    RECORD.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    PAGE.write_text(page(record), encoding="utf-8")
+        entry = picture_of(name)
+        print(name, entry["figures"], flush=True)
+        record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
+        record = {known: seen for known, seen in sorted((record | {name: entry}).items()) if known in scene.names()}
+        RECORD.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        PAGE.write_text(page(record), encoding="utf-8")
 
 
 if __name__ == "__main__":

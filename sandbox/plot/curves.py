@@ -52,6 +52,8 @@ def draw_curves(
         _plot(ax, across, curves, list(curves), log)
         ax.set_xlabel(xlabel, fontsize=8)
         ax.set_ylabel(ylabel, fontsize=8)
+        if np.array_equal(across, np.round(across)):  # there are no halves of steps
+            ax.xaxis.set_major_locator(whole_numbers())
         _heading(ax, width, title)
     return ax.figure
 
@@ -98,7 +100,7 @@ def learning_curves(
             if len(finite) and finite.min() >= 0 and finite.max() <= 1:  # a share: never show room above one
                 axes[1].set_ylim(top=min(1.0 + 0.02 * (1 - finite.min()) + 1e-3, axes[1].get_ylim()[1]))
         for axis in axes:  # there are no halves of epochs
-            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axis.xaxis.set_major_locator(whole_numbers())
         if len(names) > 1:
             handles = {line.get_label(): line for axis in axes for line in axis.get_lines()}
             layout = read_across([handles[name] for name in names], width - 0.5, HANDLE)
@@ -106,6 +108,11 @@ def learning_curves(
         if title is not None:
             figure.suptitle(title, fontsize=9)
     return figure
+
+
+def whole_numbers() -> MaxNLocator:
+    """Ticks of an axis of steps or epochs: whole, and round."""
+    return MaxNLocator(integer=True, steps=[1, 2, 5, 10])
 
 
 def _curves(name: str, series: Mapping[str, npt.ArrayLike], length: int) -> dict[str, np.ndarray]:

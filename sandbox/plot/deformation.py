@@ -19,6 +19,9 @@ from sandbox.plot.geometry import Sizes, bond_lines, embed, extent, spacing
 from sandbox.plot.scales import ColourScale, WidthScale
 from sandbox.plot.style import COLUMN, EDGE, PALE, role_styles, style
 
+SHADOW = 0.6
+"""Width of the rest shape where widths are stiffnesses, in points: never wider than what lies over it."""
+
 
 def draw_deformation(
     network: Network,
@@ -90,7 +93,8 @@ def draw_deformation(
         pale = np.tile(to_rgba(PALE), (network.n_edges, 1))
         dots = 0.6 * sizes.node if network.dimension == 1 or network.n_edges == 0 else 0.0
         thin = Sizes(dots, sizes.role, sizes.widest, sizes.line)
-        shadow = NetworkArtists(ax, network, rest, thin, colours=pale, lift=lift)
+        fine = None if stiff is None else np.full(network.n_edges, SHADOW)
+        shadow = NetworkArtists(ax, network, rest, thin, widths=fine, colours=pale, lift=lift)
         for artist in shadow.artists:
             artist.set(zorder=0.5, color=PALE) if artist not in shadow.lines else artist.set(zorder=0.4)
         NetworkArtists(

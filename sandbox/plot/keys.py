@@ -72,8 +72,15 @@ def missing_handle() -> Line2D:
 def width_handles(scale: WidthScale, label: str) -> list[Line2D]:
     """Legend entries of the widths: the label, then up to three lines with their values."""
     examples = scale.examples()[-2 if scale.negative else -3 :]
+    if scale.beyond and examples[-1] != scale.most:
+        examples = [*examples[-2:], scale.most]
     lines = [
-        Line2D([], [], color=EDGE, linewidth=float(scale.widths(np.array([value]))[0]), label=f"{value:.3g}")
+        Line2D(
+            *([], []),
+            color=EDGE,
+            linewidth=float(scale.widths(np.array([value]))[0]),
+            label=f"{'≥ ' if scale.beyond and value == scale.most else ''}{value:.3g}",
+        )
         for value in examples
     ]
     if scale.negative:

@@ -59,7 +59,7 @@ def draw_network(
         state_label: label of the colour bar, with the unit.
         signed: colour the state about zero with a diverging map.
         stiffness: of each edge, (E,), shown as line width, proportional to its size; zero is a pale hairline,
-            negative ones are pink.
+            negative ones are pink, and a few far above the others are all as wide as the legend's "≥".
         stiffness_label: label of the width legend, with the unit.
         roles: node indices or mask by role ("input", "output", "ground", "clamped" have marks of their own).
         positions: (N, D) if not the reference positions.

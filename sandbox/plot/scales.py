@@ -14,6 +14,8 @@ from sandbox.plot.style import DIVERGING, EDGE, FAINT, MISSING, NEGATIVE, SEQUEN
 
 THINNEST = 0.35
 """Width of a bond without stiffness, in points: still seen."""
+STRONG = 4.0
+"""Stiffnesses of more than this many times the ninth decile are as wide as that, lest one make hairlines of others."""
 
 
 class ColourScale:
@@ -51,15 +53,17 @@ class WidthScale:
     """Line widths proportional to the size of the stiffness, from a hairline at zero.
 
     Args:
-        least, most: range of the sizes of the stiffnesses.
-        widest: width of the stiffest bond, in points.
+        least, most: range of the sizes of the stiffnesses that is told apart.
+        widest: width at ``most``, in points.
         negative: whether any is negative.
+        beyond: whether any is larger than ``most``; it is as wide as that.
     """
 
     least: float
     most: float
     widest: float
     negative: bool = False
+    beyond: bool = False
 
     @classmethod
     def over(cls, samples: Sequence[np.ndarray], widest: float) -> WidthScale:
@@ -69,12 +73,17 @@ class WidthScale:
         if len(values) == 0:
             return cls(0.0, 0.0, widest)
         sizes = np.abs(values)
-        return cls(float(sizes.min()), float(sizes.max()), widest, bool((values < 0).any()))
+        most, usual = float(sizes.max()), float(np.quantile(sizes, 0.9))
+        beyond = most > STRONG * usual > 0
+        if beyond:
+            power = 10.0 ** np.floor(np.log10(STRONG * usual))
+            most = float(power * max(r for r in (1, 1.5, 2, 3, 4, 5, 6, 8) if r * power <= STRONG * usual))
+        return cls(float(sizes.min()), most, widest, bool((values < 0).any()), beyond)
 
     def widths(self, stiffness: np.ndarray) -> np.ndarray:
         """Widths in points."""
         share = np.abs(np.nan_to_num(stiffness)) / (self.most or 1.0)
-        return np.maximum(self.widest * share, THINNEST)
+        return np.clip(self.widest * share, THINNEST, max(self.widest, THINNEST))
 
     def colours(self, stiffness: np.ndarray) -> np.ndarray:
         """Grey; paler where there is no stiffness, pink where it is negative. (E, 4)."""

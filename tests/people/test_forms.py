@@ -20,7 +20,7 @@ from sandbox.results import Run
 
 HOSTILE = "<script>alert(1)</script>\"'&amp;"
 
-LARGEST = 150_000
+LARGEST = 200_000
 """Characters of a form: ten of them make a notebook of a size that one sends by mail."""
 
 

@@ -212,6 +212,18 @@ def test_width_examples_lie_in_the_range():
         assert all(least <= x <= most for x in examples)
 
 
+def test_one_strong_bond_leaves_the_others_their_widths():
+    network = lattice(4, 2)
+    stiffness = np.ones(network.n_edges)
+    stiffness[:2] = 60.0, 30.0
+    figure = draw_network(network, stiffness=stiffness)
+    widths = np.asarray(lines_of(figure).get_linewidth())
+    assert widths[0] == widths[1] == pytest.approx(4 * widths[2])
+    assert words(figure)[-1] == "≥ 4"
+    stiffness[:2] = 3.0
+    assert not words(draw_network(network, stiffness=stiffness))[-1].startswith("≥")
+
+
 def test_state_is_the_colour_of_its_node():
     network = lattice(3, 2)
     state = np.linspace(-1, 2, 9)
