@@ -16,7 +16,7 @@ from sandbox.forms import png
 
 HERE = Path(__file__).parent
 WIDGET = "application/vnd.jupyter.widget-view+json"
-MOST = 500_000
+MOST = 600_000
 """Bytes of a notebook with what it shows."""
 ACROSS = 760
 """Pixels across a picture, at most."""

@@ -28,7 +28,6 @@ FETCHED = ("mnist_hopfield", "mnist_hopfield_conv", "fashion_mnist_hopfield", "f
 """Scenes whose task fetches its images from OpenML: their layers are drawn, and they are not run."""
 ELSEWHERE = {
     "iris_network": ("iris_flow", "network.png"),
-    "iris_learning": ("iris_flow", "learning.png"),
     "lattice_stretch": ("lattice_stretch", "deformation.png"),
     "allostery_deformation": ("allostery_elastic", "deformation.png"),
 }
