@@ -48,9 +48,11 @@ def table(workload: Workload, outcome: Outcome, cells: Sequence[Cell], phase: st
     others = [cell.median for cell in cells if not cell.ours and not cell.gave_up]
     best = min(others, default=np.nan)
     floor = outcome.case.floors.get(phase)
+    best_process = min((_process(cell) for cell in cells if not cell.ours and not cell.gave_up), default=np.nan)
     heads = [unit, "spread", "process time"]
     heads += ["peer/this"] if others else []
     heads += [workload.error]
+    heads += ["peer/this, process time"] if others else []
     rounds = max(len(cell.seconds) for cell in cells)
     several = any(len(cell.seconds) < rounds for cell in cells)
     heads += ["this/floor"] if floor else []
@@ -61,9 +63,10 @@ def table(workload: Workload, outcome: Outcome, cells: Sequence[Cell], phase: st
         row = [
             _number(cell.median * scale),
             f"{cell.spread:.0%}",
-            _number(float(np.median(cell.cpu)) * scale),
+            _number(_process(cell) * scale),
             *([f"{best / cell.median:.2f}"] if others else []),
             f"{cell.error:.0e}{differs}",
+            *([f"{best_process / _process(cell):.2f}"] if others else []),
         ]
         row += [f"{cell.median / floor:.2f}"] if floor else []
         row += [str(len(cell.seconds))] if several else []
@@ -75,7 +78,10 @@ def table(workload: Workload, outcome: Outcome, cells: Sequence[Cell], phase: st
         "",
         f"Medians of {rounds} rounds; spread: half the distance of the quartiles.",
     ]
-    lines[-1] += " peer/this: time of the best peer over the time of the row." if others else ""
+    if others:
+        lines[-1] += (
+            " peer/this: time of the best peer over the time of the row; by process time, other work counts less."
+        )
     lines[-1] += f" Floor: {_number(floor * scale)} {unit}." if floor else ""
     return [*lines, ""]
 
@@ -135,6 +141,10 @@ def versions(workload: Workload) -> str:
         except PackageNotFoundError:
             continue
     return ", ".join(found) + "."
+
+
+def _process(cell: Cell) -> float:
+    return float(np.median(cell.cpu))
 
 
 def _number(value: float) -> str:
