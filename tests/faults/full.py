@@ -1,13 +1,14 @@
 """All faults in their full form: ``python -m tests.faults.full``, from the root of the repository.
 
-Kills, damage, disks, memory, threads, the malformed scenes of ``malformed.py`` and the run folders of ``fuzz.py``.
-Writes ``docs/results/faults.md``; ``python -m tests.faults.full kills memory`` does these alone and keeps the rest.
+Kills, damage, disks, memory, threads, sweeps, the malformed scenes of ``malformed.py`` and the run folders of
+``fuzz.py``. Writes ``docs/results/faults.md``, row by row; ``python -m tests.faults.full kills memory`` does these
+alone and keeps the other rows.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import multiprocessing
 import os
 import platform
 import random
@@ -15,15 +16,18 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
 import sandbox
 from sandbox.interrupts import ASKING
 
-from . import damage, killing
+from . import damage, fuzz, killing, malformed, sweeps
+from .malformed import Report
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "results" / "faults.md"
 HERE = Path(__file__).parent
@@ -32,20 +36,28 @@ KILLS_IN_A_ROW = 5
 SHORT: dict[str, Any] = {"training": {"epochs": 5}}
 
 
-def kills(count: int, work: Path, rng: random.Random) -> tuple[str, bool]:
+def kills(count: int, work: Path, seed: int, at_once: int) -> tuple[str, bool]:
     """Kill runs of both scenes at random moments, some in a row, and compare their ends with references."""
     references = {scene: work / scene for scene in killing.SCENES}
     spans = {scene: killing.span(scene, folder) for scene, folder in references.items()}
-    chains, done = [], 0
-    while done < count:
-        scene = list(references)[len(chains) % len(references)]
-        now = min(KILLS_IN_A_ROW, count - done)
-        folder = work / f"chain {len(chains)}"
-        chains.append(killing.chain(scene, folder, references[scene], now, rng, spans[scene]))
-        done += len(chains[-1].stages)
-        if len(chains[-1].stages) < now:  # the machine has less to do than it had
+    chains: list[killing.Chain] = []
+    done = 0
+
+    def one(number: int, wanted: int) -> killing.Chain:
+        scene = list(references)[number % len(references)]
+        rng = random.Random(f"{seed} {number}")
+        found = killing.chain(scene, work / f"chain {number}", references[scene], wanted, rng, spans[scene])
+        if len(found.stages) < wanted:  # the machine has less to do than it had
             spans[scene].after *= 0.7
-        print(f"  {done} kills, {chains[-1]}", flush=True)
+        print(f"  {found}", flush=True)
+        return found
+
+    with ThreadPoolExecutor(at_once) as pool:
+        while done < count:
+            numbers = range(len(chains), len(chains) + min(at_once, -(-(count - done) // KILLS_IN_A_ROW)))
+            left = [min(KILLS_IN_A_ROW, count - done - n * KILLS_IN_A_ROW) for n in range(len(numbers))]
+            chains += pool.map(one, numbers, left)
+            done = sum(len(c.stages) for c in chains)
     stages = Counter(stage for c in chains for stage in c.stages)
     good = sum(len(c.stages) for c in chains if not c.different)
     hit = ", ".join(f"{stage}: {number}" for stage, number in sorted(stages.items()))
@@ -95,36 +107,36 @@ def flat(steps: int, networks: int) -> tuple[str, bool]:
 def tests(*names: str) -> tuple[str, bool]:
     """Test files of the short form."""
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", *(str(HERE / name) for name in names)], capture_output=True, text=True
+        [sys.executable, "-m", "pytest", *(str(HERE / name) for name in names)], capture_output=True, text=True
     )
     return done.stdout.splitlines()[-1] if done.stdout else done.stderr, done.returncode == 0
 
 
-def malformed(count: int, seed: int) -> tuple[str, bool]:
-    """Scenes made wrong on purpose, see ``malformed.py``."""
-    if importlib.util.find_spec("tests.faults.malformed") is None:
-        return "not there", True
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "import sys; from tests.faults.malformed import main; "
-            f"report = main({count}, {seed}); print(report); sys.exit(bool(report.failures))",
-        ],
-        capture_output=True,
-        text=True,
-    )
-    return (done.stdout.strip().splitlines() or [done.stderr[-200:]])[-1], done.returncode == 0
+def generated(kind: Callable[..., Report], count: int, seed: int, at_once: int) -> tuple[str, bool]:
+    """Cases of ``malformed.py`` or ``fuzz.py``, in several processes: they change folder, and hear signals."""
+    size, total = 100, Report()
+    with ProcessPoolExecutor(at_once, multiprocessing.get_context("spawn")) as pool:
+        parts = [pool.submit(kind, min(size, count - n), seed, False, n) for n in range(0, count, size)]
+        for part in as_completed(parts):
+            total.add(part.result())
+            print(f"  {sum(total.outcomes.values())}: {total}", flush=True)
+    for what, case in total.failures:
+        print(f"{what}\n{case[:1500]}\n{'-' * 40}", flush=True)
+    return str(total), not total.failures
 
 
-def fuzzed(count: int, seed: int) -> tuple[str, bool]:
-    """Run folders and checkpoints changed by somebody who knows their form, see ``fuzz.py``."""
-    from . import fuzz
-
-    report = fuzz.main(count, seed)
-    for what, story in report.failures:
-        print(f"{what}\n{story}", flush=True)
-    return str(report), not report.failures
+def swept(killed: int, lost: int, work: Path, rng: random.Random) -> tuple[str, bool]:
+    """Sweeps whose workers are killed, and whose scheduler is lost, compared with a serial one."""
+    seeds = 8
+    one_by_one = sweeps.serial(work / "serial", seeds)
+    names = sweeps.names(seeds)
+    first, _ = sweeps.workers_killed(work / "killed", seeds, rng.sample(names, killed))
+    second, said, _ = sweeps.scheduler_lost(work / "lost", seeds, rng.sample(names, lost))
+    wrong = first.wrong(one_by_one) + second.wrong(one_by_one)
+    if len(said) != lost:
+        wrong.append(f"the scheduler was lost {lost} times, and that was said {len(said)} times")
+    text = f"2 sweeps of {len(names)} runs, {killed} workers killed, {lost} schedulers lost and restarted: "
+    return text + ("; ".join(wrong) or "every run ended once, with the bits of a serial sweep"), not wrong
 
 
 def faults(wanted: argparse.Namespace, work: Path) -> dict[str, tuple[str, Callable[[], tuple[str, bool]]]]:
@@ -134,7 +146,7 @@ def faults(wanted: argparse.Namespace, work: Path) -> dict[str, tuple[str, Calla
     return {
         "kills": (
             f"SIGKILL at {wanted.kills} random moments of `iris_flow` and `lattice_vibration`",
-            lambda: kills(wanted.kills, work, random.Random(seed)),
+            lambda: kills(wanted.kills, work, seed, wanted.at_once),
         ),
         "damage": (
             f"a bit flipped or a file cut in each file of a run folder, {wanted.flips} cases",
@@ -142,9 +154,12 @@ def faults(wanted: argparse.Namespace, work: Path) -> dict[str, tuple[str, Calla
         ),
         "fuzz": (
             f"run folders and checkpoints changed in ways that know their form, {wanted.folders:,}",
-            lambda: fuzzed(wanted.folders, seed),
+            lambda: generated(fuzz.main, wanted.folders, seed, wanted.at_once),
         ),
-        "malformed": (f"malformed scenes, {wanted.scenes:,}", lambda: malformed(wanted.scenes, seed)),
+        "malformed": (
+            f"malformed scenes, {wanted.scenes:,}",
+            lambda: generated(malformed.main, wanted.scenes, seed, wanted.at_once),
+        ),
         "hostile": ("hostile expressions, paths, sizes and texts, written by hand", lambda: tests("test_hostile.py")),
         "disks": (
             "disk full (small tmpfs, file size limit), read-only, no permission",
@@ -152,6 +167,10 @@ def faults(wanted: argparse.Namespace, work: Path) -> dict[str, tuple[str, Calla
         ),
         "locks": (f"{signals}, locks, two runs in two threads", lambda: tests("test_kills.py", "test_locks.py")),
         "bits": ("one thread and two: the same bits", lambda: tests("test_bits.py")),
+        "sweeps": (
+            "workers killed in mid-sweep, the scheduler restarted",
+            lambda: swept(wanted.workers, wanted.schedulers, work, random.Random(seed)),
+        ),
         "memory": (
             f"memory over {wanted.steps:,} steps and {wanted.networks:,} networks",
             lambda: flat(wanted.steps, wanted.networks),
@@ -169,7 +188,10 @@ def main() -> int:
     parser.add_argument("--networks", type=int, default=1_000)
     parser.add_argument("--scenes", type=int, default=2_000)
     parser.add_argument("--folders", type=int, default=1_000)
+    parser.add_argument("--workers", type=int, default=6)
+    parser.add_argument("--schedulers", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--at-once", type=int, default=os.cpu_count(), help="processes that are killed or fuzzed")
     parser.add_argument("--out", type=Path, default=PAGE)
     wanted = parser.parse_args()
     failed, names = 0, list(faults(wanted, Path()))
@@ -179,7 +201,11 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             title, inflict = faults(wanted, Path(folder))[name]
             began = time.monotonic()
-            text, good = inflict()
+            try:
+                text, good = inflict()
+            except Exception as error:  # a fault here is no reason to do without the others
+                traceback.print_exc()
+                text, good = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}", False
         failed += not good
         row = f"| {title} | {text} | {'yes' if good else '**no**'} | {time.monotonic() - began:.0f} s |"
         print(row, flush=True)

@@ -354,15 +354,15 @@ def _contents(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-def main(count: int = 1000, seed: int = 0, progress: bool = False) -> Report:
-    """Change so many copies of run folders; see :class:`Report`."""
+def main(count: int = 1000, seed: int = 0, progress: bool = False, first: int = 0) -> Report:
+    """Change so many copies of run folders, from that of number ``first``; see :class:`Report`."""
     report = Report(progress=progress)
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary).resolve()
         (place / "sources").mkdir()
         (place / "work").mkdir()
         runs = sources(place / "sources")
-        for number in range(count):
+        for number in range(first, first + count):
             trial(runs[number % len(runs)], place / "work", report, random.Random(f"{seed} {number}"))
             if progress and number % 50 == 49:
                 print(f"{number + 1}: {report}", flush=True)

@@ -22,8 +22,8 @@ from sandbox.results import SCENE, SUMMARY
 SCENES = {"iris_flow": ("--set", "training.epochs=40"), "lattice_vibration": ()}
 """Short forms of the scenes that are killed."""
 
-PATIENCE = 120.0
-"""Seconds that a child may take."""
+PATIENCE = 900.0
+"""Seconds that a child may take, beside other work."""
 
 
 def command(*arguments: str | Path) -> list[str]:
@@ -50,7 +50,7 @@ def until_at_work(child: subprocess.Popen[bytes], folder: Path) -> None:
                 return
         except (OSError, ValueError):
             pass
-        time.sleep(0.001)
+        time.sleep(0.002)
 
 
 def stage(folder: Path) -> str:
@@ -136,7 +136,7 @@ def until_saved(child: subprocess.Popen[bytes], folder: Path) -> None:
     while child.poll() is None and time.monotonic() < deadline:
         if set(folder.glob("checkpoints/*.json")) - before:
             return
-        time.sleep(0.001)
+        time.sleep(0.002)
 
 
 def same_results(one: Path, other: Path) -> bool:

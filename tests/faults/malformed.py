@@ -20,7 +20,10 @@ from unittest import mock
 from sandbox.errors import SandboxError
 
 SECONDS = 60
-"""Within which a scene must end; all of the generated ones are small, or to be refused."""
+"""Of the processor, within which a scene must end; all of the generated ones are small, or to be refused."""
+
+WAITING = 20
+"""Times these seconds by the clock, after which it hangs: it waits, or other work leaves it little of the processor."""
 
 MOST_LINES = 24
 
@@ -54,6 +57,14 @@ class Report:
     def __str__(self) -> str:
         counts = ", ".join(f"{count} {name}" for name, count in sorted(self.outcomes.items()))
         return f"{counts}; {len(self.causes)} different causes; slowest {self.slowest:.1f} s"
+
+    def add(self, other: Report) -> None:
+        """Take in another."""
+        self.outcomes += other.outcomes
+        self.causes += other.causes
+        self.failures += other.failures
+        if other.slowest > self.slowest:
+            self.slowest, self.slowest_scene = other.slowest, other.slowest_scene
 
 
 class _TooSlow(BaseException):
@@ -102,6 +113,8 @@ def watch() -> _Watch:
     """The one audit hook of this process."""
     global _watch
     if _watch is None:
+        with contextlib.suppress(ImportError):  # xarray imports it if it is there, and it unpickles its own
+            import dask  # noqa: F401  # pyright: ignore
         _watch = _Watch()
     return _watch
 
@@ -139,7 +152,7 @@ def watched(arguments: list[str], shown: str, folder: Path, report: Report, out:
 
     before = _listing(folder)
     errors, printed = io.StringIO(), io.StringIO()
-    hook, began, status = watch(), time.perf_counter(), 0
+    hook, began, status = watch(), time.process_time(), 0
 
     def fail(what: str) -> None:
         report.outcomes["failed"] += 1
@@ -150,7 +163,7 @@ def watched(arguments: list[str], shown: str, folder: Path, report: Report, out:
     def late(*_: Any) -> None:
         raise _TooSlow
 
-    previous = signal.signal(signal.SIGALRM, late)
+    previous = {number: signal.signal(number, late) for number in (signal.SIGALRM, signal.SIGPROF)}
     here = Path.cwd()
     os.chdir(folder)
     hook.seen.clear()
@@ -160,7 +173,8 @@ def watched(arguments: list[str], shown: str, folder: Path, report: Report, out:
             contextlib.redirect_stderr(errors),
             contextlib.redirect_stdout(printed),
         ):
-            signal.alarm(SECONDS)
+            signal.setitimer(signal.ITIMER_PROF, SECONDS)
+            signal.setitimer(signal.ITIMER_REAL, WAITING * SECONDS)
             hook.allowed = (str(folder / out), *caches())
             try:
                 main()
@@ -168,7 +182,8 @@ def watched(arguments: list[str], shown: str, folder: Path, report: Report, out:
                 status = int(end.code or 0)
             finally:
                 hook.allowed = None
-                signal.alarm(0)
+                signal.setitimer(signal.ITIMER_PROF, 0)
+                signal.setitimer(signal.ITIMER_REAL, 0)
     except _TooSlow:
         fail(f"not done within {SECONDS} s")
         return errors.getvalue()
@@ -178,10 +193,11 @@ def watched(arguments: list[str], shown: str, folder: Path, report: Report, out:
         fail(f"{type(error).__name__} came out: {error}")
         return errors.getvalue()
     finally:
-        signal.signal(signal.SIGALRM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
         os.chdir(here)
         _close_figures()
-    took = time.perf_counter() - began
+    took = time.process_time() - began
     if took > report.slowest:
         report.slowest, report.slowest_scene = took, shown
     said = errors.getvalue()
@@ -245,15 +261,15 @@ def _close_figures() -> None:
     pyplot.close("all")
 
 
-def main(count: int = 2000, seed: int = 0, progress: bool = False) -> Report:
-    """Generate scenes and run each; see :class:`Report`."""
+def main(count: int = 2000, seed: int = 0, progress: bool = False, first: int = 0) -> Report:
+    """Generate scenes, from that of number ``first``, and run each; see :class:`Report`."""
     from tests.faults.scene_generator import scene
 
     report = Report(progress=progress)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary).resolve()
         prepare(folder)
-        for number in range(count):
+        for number in range(first, first + count):
             attempt(scene(random.Random(f"{seed} {number}")), folder, report)
             shutil.rmtree(folder / "out", ignore_errors=True)
             if progress and number % 50 == 49:

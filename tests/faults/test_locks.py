@@ -19,6 +19,7 @@ from sandbox.lock import LOCK, locked
 from sandbox.report import Silent
 
 from .damage import interrupted
+from .killing import PATIENCE
 
 HOLD = """
 import sys, time
@@ -79,7 +80,7 @@ class Waits(Silent):
 
     def start(self, what: str, total: int) -> None:
         self.begun.set()
-        assert self.go.wait(30)
+        assert self.go.wait(PATIENCE)
 
 
 def test_two_runs_in_two_threads_are_refused_by_name(tmp_path: Path) -> None:
@@ -91,7 +92,7 @@ def test_two_runs_in_two_threads_are_refused_by_name(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=run, name="the first")
     thread.start()
-    assert waits.begun.wait(30)
+    assert waits.begun.wait(PATIENCE)
     try:
         with pytest.raises(RunError, match=r"running 'pipe_network' \(thread the first\)"):
             sandbox.load("lattice_stretch").run(tmp_path / "second")

@@ -1,8 +1,10 @@
-"""Sweeps are those of the runs one by one, are gone on with, and keep and retry what failed."""
+"""Sweeps that lose workers or scheduler are those of the runs one by one, are gone on with, and retry what failed."""
 
 from __future__ import annotations
 
 import csv
+import json
+import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -27,8 +29,11 @@ from sandbox.sweeping.sweep import Settings, Sweep, ends
 from sandbox.sweeping.worker import Job, Outcome
 
 from .killing import differences
+from .sweeps import names, scheduler_lost, serial, workers_killed
 
 pytest.importorskip("distributed")
+
+from dask.system import CPU_COUNT
 
 FLAKY = """
 from pathlib import Path
@@ -76,6 +81,9 @@ def test_a_sweep_of_its_own_is_a_serial_one_and_is_gone_on_with(tmp_path: Path) 
     done = CliRunner().invoke(app, [*command, *more, "0:1"])
     assert done.exit_code == 0, done.output
     assert "4 of 4 runs are complete" in done.output
+    assert "dashboard: http://127.0.0.1" in done.output
+    threads = {json.loads(p.read_text())["threads"] for p in out.glob("runs/*/provenance.json")}
+    assert threads == {int(os.environ.get("SANDBOX_THREADS", "0")) or max(1, CPU_COUNT // 2)}  # of two workers
     for stiffness in (1, 2):
         for hole in (0.0, 4.0):
             name = f"system.stiffness={stiffness},network.hole={hole},seed=0"
@@ -108,6 +116,31 @@ def test_a_sweep_of_its_own_is_a_serial_one_and_is_gone_on_with(tmp_path: Path) 
     assert again.exit_code == 0, again.output
     assert {p: p.stat().st_mtime_ns for p in out.glob("runs/*/data.nc")} == before
     assert sandbox.open(out).identical(data)
+
+
+# Sweeps that are killed.
+
+
+@pytest.fixture(scope="module")
+def one_by_one(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The runs of a serial sweep."""
+    return serial(tmp_path_factory.mktemp("serial"), seeds=2)
+
+
+def test_a_killed_worker_is_survived(tmp_path: Path, one_by_one: Path, own_plugins: None) -> None:
+    trial, data = workers_killed(tmp_path / "killed", 2, names(2)[1:2])
+    assert trial.wrong(one_by_one) == []
+    assert (data["outcome"] == "complete").all()
+
+
+def test_a_lost_scheduler_ends_a_sweep_that_goes_on_with_the_next(
+    tmp_path: Path, one_by_one: Path, own_plugins: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crew, "CONNECT", 120.0)
+    trial, said, data = scheduler_lost(tmp_path / "lost", 2, names(2)[1:2])
+    assert ["went away; what is done is kept" in line for line in said] == [True]
+    assert trial.wrong(one_by_one) == []
+    assert (data["outcome"] == "complete").all()
 
 
 # One run.
@@ -196,6 +229,18 @@ def test_what_may_pass_is_tried_again(outcomes: list[Outcome], state: str, warni
     assert [ended.state for _, ended in found] == [state]
     assert len(heard.warnings) == warnings
     assert not hands.outcomes
+
+
+def test_the_command_makes_every_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, hands = sys.modules["sandbox.sweeping.sweep"], FakeCrew([LASTING] * 96)
+    monkeypatch.setattr(module, "crew", lambda *_: nullcontext(hands))
+    hands.dashboard = ""  # pyright: ignore
+    asked: list[str] = []
+    monkeypatch.setattr(FakeCrew, "put", lambda crew, job: (asked.append(job.name), crew.jobs.append(job)))
+    words = ["iris_flow", "--set", "controller.beta=0.01,0.1,1", "--seeds", "0:32"]
+    error = CliRunner().invoke(app, ["sweep", *words, "--out", str(tmp_path)]).exception
+    assert "all 96 runs failed" in str(error)
+    assert asked == [f"controller.beta={beta},seed={seed}" for beta in (0.01, 0.1, 1.0) for seed in range(32)]
 
 
 # What cannot be begun.
