@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from sandbox.results import open_run as open  # noqa: F401
     from sandbox.run import load as load
     from sandbox.run import resume as resume
+    from sandbox.sweeping import search as search
     from sandbox.sweeping import sweep as sweep
     from sandbox.terminals import Terminals as Terminals
     from sandbox.viewing import view as view
@@ -59,6 +60,7 @@ _HOMES = {
     "interact": ("sandbox.interacting", "interact"),
     "load": ("sandbox.run", "load"),
     "open": ("sandbox.results", "open_run"),
+    "search": ("sandbox.sweeping", "search"),
     "resume": ("sandbox.run", "resume"),
     "simulate": ("sandbox.physics.dynamics", "simulate"),
     "sweep": ("sandbox.sweeping", "sweep"),

@@ -195,6 +195,52 @@ def sweep(
         raise typer.Exit(1)
 
 
+@app.command()
+def search(
+    scene: SceneName,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUES",
+            help="what is searched: an interval log:0.01:1 or lin:0:1, or values to choose from, as for sweep; or one "
+            "value; may be repeated",
+        ),
+    ] = None,
+    minimize: Annotated[str | None, typer.Option("--minimize", metavar="FIGURE", help='say "test loss"')] = None,
+    maximize: Annotated[str | None, typer.Option("--maximize", metavar="FIGURE", help='say "test accuracy"')] = None,
+    trials: Annotated[int, typer.Option("--trials", min=1, help="runs in all")] = 50,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="folder; an unfinished search in it is gone on with")
+    ] = None,
+    scheduler: Scheduler = None,
+    workers: Workers = None,
+    checkpoint_every: CheckpointEvery = 30.0,
+    strict: Annotated[bool, typer.Option("--strict", help="a run fails at its first event")] = False,
+    plugin: PluginFiles = None,
+) -> None:
+    """Search for the values at which a figure of merit is best, with optuna."""
+    from sandbox.sweeping.axes import parse
+    from sandbox.sweeping.search import run_search
+    from sandbox.sweeping.study import goal_of
+    from sandbox.sweeping.sweep import Settings, make_folder, plugin_files
+
+    goal = goal_of(minimize, maximize)
+    settings = Settings(checkpoint_every, False, strict, plugin_files(plugin or ()))
+    folder = out or make_folder(None, Path(scene).stem, "search")
+    data = _swept(
+        lambda terminal, say: run_search(
+            scene, [*map(parse, changes or ())], goal, trials, folder, scheduler, workers, settings, terminal, say
+        ),
+        folder,
+    )
+    best = data.isel(trial=data.attrs["best"])
+    for name in (*data.attrs["keys"], data.attrs["merit"]):
+        typer.echo(f"{name} = {best[name].item()}")
+    typer.echo(f"best run: {folder}/runs/{data.attrs['best']:04d}")
+    typer.echo(f"search folder: {folder}")
+
+
 def _swept(go: Callable[[Reporter, Callable[[str], None]], Any], folder: Path) -> Any:
     """Let many runs go, with a progress bar; an interrupt says how to go on."""
     from sandbox.report import Terminal

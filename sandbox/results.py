@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from sandbox.scene import Scene
 
 SCENE, PROVENANCE, DATA, SUMMARY = "scene.toml", "provenance.json", "data.nc", "summary.json"
-SWEEP = "sweep.json"
-"""What a folder has that holds a sweep, not one run."""
+SWEEP, SEARCH = "sweep.json", "search.json"
+"""What a folder has that holds a sweep or a search, not one run."""
 BEGINNING = (SCENE, PROVENANCE, MANIFEST)
 COMPUTED = (SCENE, PROVENANCE, DATA, SUMMARY)
 
@@ -235,8 +235,9 @@ def check_beginning(folder: Path) -> manifest.Manifest | None:
     found = manifest.read(folder)
     if not (folder / SCENE).is_file():
         why = f"its {SCENE} is missing" if found or (folder / CHECKPOINTS).is_dir() else "no run was begun in it"
-        if (folder / SWEEP).is_file():
-            why = "it is a sweep; give the same command `sandbox sweep` again, with --out"
+        for name, command in ((SWEEP, "sweep"), (SEARCH, "search")):
+            if (folder / name).is_file():
+                why = f"it is a {command}; give the same command `sandbox {command}` again, with --out"
         raise RunError(f"{folder} cannot be resumed: {why}")
     if found is not None:
         wrong = {name: what for name, what in found.wrong(folder).items() if name in COMPUTED}

@@ -6,7 +6,7 @@ from sandbox.plot.curves import draw_curves, learning_curves
 from sandbox.plot.deformation import draw_deformation
 from sandbox.plot.network import Snapshot, before_after, draw_network
 from sandbox.plot.style import COLUMN, PAGE, style
-from sandbox.plot.sweeps import draw_grid, draw_spread
+from sandbox.plot.sweeps import draw_grid, draw_spread, draw_trials
 
 __all__ = [
     "COLUMN",
@@ -20,6 +20,7 @@ __all__ = [
     "draw_grid",
     "draw_network",
     "draw_spread",
+    "draw_trials",
     "learning_curves",
     "style",
 ]

@@ -1,4 +1,4 @@
-"""A figure of merit over the axes of a sweep, with its spread over repetitions."""
+"""A figure of merit over the axes of a sweep, with its spread over repetitions, and over the trials of a search."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from sandbox.plot.checks import array_of
 from sandbox.plot.curves import HANDLE
@@ -67,7 +67,39 @@ def draw_spread(
             lines = [line for line in ax.get_lines() if not str(line.get_label()).startswith("_")]
             figure.legend(**read_across(lines, width - 0.5, HANDLE), loc="outside upper center", handlelength=2.2)
         note = f"line: median, band: quartiles, dots: single {repeated}" if spread else ""
-        figure.suptitle("\n".join(filter(None, (title, note))), fontsize=8) if title or note else None
+        ax.set_title("\n".join(filter(None, (title, note))), fontsize=8)  # of the axes: the legend is above it
+    return figure
+
+
+def draw_trials(
+    values: npt.ArrayLike, *, least: bool, ylabel: str, title: str | None = None, width: float = COLUMN
+) -> Figure:
+    """Draw the figures of merit of a search as dots, in their order, and the best so far as a line.
+
+    Args:
+        values: (T,) of the trials; NaN for those that failed.
+        least: whether the least is the best.
+        ylabel: label of the values.
+        title: above the axes.
+        width: of the figure, in inches.
+    """
+    found = array_of("values", values, ("T",), "one value for each trial")
+    best = (np.fmin if least else np.fmax).accumulate(found)
+    with style():
+        figure = new_figure(width, 0.78 * width)
+        ax = figure.add_subplot()
+        trials = np.arange(len(found))
+        (dots,) = ax.plot(trials, found, "o", color=CATEGORICAL[0], markersize=3, label="a trial")
+        (line,) = ax.step(trials, best, where="post", color=CATEGORICAL[1], linestyle=DASHES[1], label="best so far")
+        _scales(ax, np.zeros(0), found, numbers=False)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.set_xlabel("trial")
+        ax.set_ylabel(ylabel)
+        ax.grid(True, which="major", linewidth=0.4, color="#e3e3e3")
+        ax.set_axisbelow(True)
+        ax.tick_params(length=3, width=0.6, colors=INK)
+        figure.legend(**read_across([dots, line], width - 0.5, HANDLE), loc="outside upper center", handlelength=2.2)
+        ax.set_title(title or "", fontsize=8)
     return figure
 
 

@@ -70,6 +70,18 @@ def axis(key: str, given: Any) -> Axis:
     return Axis(key, tuple(values))
 
 
+def space(key: str, given: Any) -> Axis | Between:
+    """What is searched: an interval, a text ``"log:0.01:1"`` or a tuple ``(0.01, 1, "log")``, or an axis of values.
+
+    Raises:
+        SweepError: for an empty or malformed range.
+    """
+    if isinstance(given, tuple) and len(given) == 3 and given[2] in ("log", "lin"):
+        given = f"{given[2]}:{float(given[0])}:{float(given[1])}"
+    found = _BETWEEN.fullmatch(given.strip()) if isinstance(given, str) else None
+    return _between(key, *found.groups()) if found else axis(key, given)
+
+
 def seeds(given: Any) -> Axis:
     """The axis of seeds.
 

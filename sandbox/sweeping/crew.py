@@ -53,6 +53,11 @@ class Crew:
         link = self._client.dashboard_link if self._client.scheduler_info(n_workers=0)["services"] else None
         return link or ""
 
+    @property
+    def size(self) -> int:
+        """Workers that are there now; at least one, which may come."""
+        return max(1, len(self._client.scheduler_info(n_workers=-1)["workers"]))
+
     def put(self, job: Job) -> None:
         """Give a job to the crew."""
         key = f"{job.name}-{next(self._numbers)}-{os.urandom(4).hex()}"

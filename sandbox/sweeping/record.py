@@ -26,8 +26,8 @@ MOST = 50_000_000
 Outcomes = Mapping[str, Outcome]
 
 
-def write_table(folder: Path, axes: Sequence[Axis], cases: Iterable[Case], outcomes: Outcomes) -> None:
-    """Write the table: keys of the axes, state, how often it was taken up again, figures of merit, folder, error.
+def write_table(folder: Path, keys: Iterable[str], cases: Iterable[Case], outcomes: Outcomes) -> None:
+    """Write the table: values of the keys, state, how often it was taken up again, figures of merit, folder, error.
 
     Raises:
         RunError: if it cannot be written.
@@ -35,7 +35,7 @@ def write_table(folder: Path, axes: Sequence[Axis], cases: Iterable[Case], outco
     figures = list(dict.fromkeys(name for o in outcomes.values() for name in o.figures))
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow([*(a.key for a in axes), "state", "resumed", *figures, "folder", "error"])
+    rows.writerow([*keys, "state", "resumed", *figures, "folder", "error"])
     for case in cases:
         ended = outcomes.get(case.name)
         end = ["not run", 0] if ended is None else [ended.state, ended.resumed]
@@ -69,7 +69,7 @@ def combine(folder: Path, axes: Sequence[Axis], cases: Sequence[Case], outcomes:
     uneven = _uneven(pieces)
     pieces = [piece.drop_vars(uneven, errors="ignore") for piece in pieces]
     left_out += uneven
-    coordinates = {a.key: coordinate(a) for a in axes}
+    coordinates = {a.key: labels(a.values) for a in axes}
     if not axes:
         whole = pieces[0]
     else:
@@ -99,11 +99,21 @@ def combine(folder: Path, axes: Sequence[Axis], cases: Sequence[Case], outcomes:
     return whole
 
 
-def coordinate(axis: Axis) -> list[Any]:
-    """Values of an axis as labels: numbers, truths and texts as they are, everything else as text."""
-    kinds = {type(v) for v in axis.values}
+def along(cases: Sequence[Case], outcomes: Outcomes) -> xr.Dataset:
+    """A dataset over ``trial``: values of keys, figures of merit that are numbers, and outcomes."""
+    ended = [outcomes[case.name] for case in cases]
+    columns = {key: labels([case.values[key] for case in cases]) for key in cases[0].values}
+    for name in dict.fromkeys(name for o in ended for name, v in o.figures.items() if isinstance(v, (int, float))):
+        columns[name] = [o.figures.get(name, np.nan) for o in ended]
+    columns[OUTCOME] = [o.error or "complete" for o in ended]
+    return xr.Dataset({name: ("trial", values) for name, values in columns.items()})
+
+
+def labels(values: Sequence[Any]) -> list[Any]:
+    """Values of a key as labels: numbers, truths and texts as they are, everything else as text."""
+    kinds = {type(v) for v in values}
     same = len(kinds) == 1 and kinds <= {int, float, str, bool}
-    return list(axis.values) if same else [value_text(v) for v in axis.values]
+    return list(values) if same else [value_text(v) for v in values]
 
 
 def write_data(folder: Path, data: xr.Dataset) -> None:

@@ -60,6 +60,11 @@ class Sweep:
     outcomes: dict[str, Outcome] = field(default_factory=dict)
 
     @property
+    def keys(self) -> list[str]:
+        """Of the axes."""
+        return [axis.key for axis in self.axes]
+
+    @property
     def failed(self) -> dict[str, str]:
         """Errors of the runs that failed, by name."""
         return {name: ended.error for name, ended in self.outcomes.items() if ended.error}
@@ -228,13 +233,13 @@ def _make(sweep: Sweep, scheduler: str | None, workers: int | None, reporter: Re
                         f"a worker finished {job.name}, but it is not in {sweep.folder / plan.RUNS}: the workers do "
                         "not see this folder; choose one with --out that all machines share"
                     )
-                _note_failure(sweep.folder, job, ended)
+                note_failure(sweep.folder, job, ended)
                 reporter.advance(count, {"failed": len(sweep.failed)} if sweep.failed else {})
                 if time.monotonic() - written > TABLE_EVERY:
-                    write_table(sweep.folder, sweep.axes, sweep.cases, sweep.outcomes)
+                    write_table(sweep.folder, sweep.keys, sweep.cases, sweep.outcomes)
                     written = time.monotonic()
     finally:
-        write_table(sweep.folder, sweep.axes, sweep.cases, sweep.outcomes)
+        write_table(sweep.folder, sweep.keys, sweep.cases, sweep.outcomes)
 
 
 def ends(hands: Crew, retries: int, reporter: Reporter) -> Iterable[tuple[Job, Outcome]]:
@@ -255,7 +260,8 @@ def _is_here(sweep: Sweep, case: Case) -> bool:
     return (sweep.folder / plan.RUNS / case.name / results.SUMMARY).is_file()
 
 
-def _note_failure(folder: Path, job: Job, ended: Outcome) -> None:
+def note_failure(folder: Path, job: Job, ended: Outcome) -> None:
+    """Keep why a run failed, or forget why it failed before."""
     path = folder / plan.ERRORS / f"{job.name}.txt"
     if ended.error:
         path.parent.mkdir(exist_ok=True)
@@ -269,7 +275,7 @@ def _leave(sweep: Sweep) -> None:
     from sandbox.sweeping import picture, record
 
     folder = sweep.folder
-    record.write_table(folder, sweep.axes, sweep.cases, sweep.outcomes)
+    record.write_table(folder, sweep.keys, sweep.cases, sweep.outcomes)
     if len(sweep.failed) == len(sweep.cases):
         name, why = next(iter(sweep.failed.items()))
         raise SweepError(f"all {len(sweep.cases)} runs failed; {name}: {why}")
