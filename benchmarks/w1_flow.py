@@ -146,16 +146,16 @@ A jittered grid, triangulated, conductances lognormal(0, 0.5), the left column a
 the symbolic analysis; the others set up afresh). Residuals are relative to the right-hand side; direct solvers leave
 what rounding leaves.
 
-How it stands, on the machine of this record. Cold: ahead of every peer from 10^5 nodes on, 1.5 and 1.7 times;
-at 10^4 Taichi's LLT and CHOLMOD are faster. A quarter of the time there is Python and launches, and a multigrid
-hierarchy costs as much to make as a small factor. Again: ahead of all from 10^5 on, but by 1.3 to 1.4, not
-by 2. It is 18 to 20 iterations, with next to no set-up; an iteration moves about 360 bytes a node by count of
-the arrays, 0.26 s at 10^6 at 28 GB/s, what one thread copies on a quiet machine of this kind: a ninth of what
-is measured. What stands in between was not found out; sweeps that gather a few rows at a time are the likely
-cause. Residuals come out 30 to 250 times below what is asked, as the tolerance is set on the largest one; at
-their rate of convergence two to four iterations. Clamped phase: 51 %, 61 % and 65 % of a cold relaxation at 10^4,
-10^5 and 10^6, no new hierarchy; three Newton steps, each with an assembly of its own. Growth from 10^4 to 10^6:
-exponent 1.08 cold, 1.15 again. Other processes ran beside; compare wall time with process time.
+How it stands, on the machine of this record, by process time (other programs ran beside). Cold, the bar is 1: 0.92 at
+10^4, missed (1.03 by the clock); 1.85 at 10^5, 2.5 at 10^6. In a loop of its own a cold relaxation of 10^4 nodes takes
+20 ms, of which Python, NumPy and 44 launches are two fifths; taking turns with other programs it takes 24. The peers
+are handed their matrix; with the 4 ms that making it takes on a quieter machine they would be behind. Again, the bar
+is 2: 1.31 at 10^4 and 1.75 at 10^5, missed; 2.1 at 10^6 (1.8 by the clock). At 10^4, of 7.6 ms in a loop of its own
+4.4 are 17 iterations, 1.9 evaluations of the edges (Hessian, scale of the flows, forces at the end for the verdict),
+the rest Python. An iteration takes 27 ns a node there; Taichi makes scalar code of it, some five instructions for each
+of about 30 entries a node. Clamped phase, the bar is 50 % of a cold relaxation: 47 %, 46 % and 48 % at 10^4, 10^5 and
+10^6. Growth from 10^4 to 10^6, the bar is 1.15: exponent 1.02 cold, 1.06 again. At 10^3 another method is chosen, made
+for repetition: its first relaxation takes longer than one of 10^4 nodes.
 """,
     sizes=(1_000, 10_000, 100_000, 1_000_000),
     quick=(100, 400),

@@ -225,16 +225,18 @@ held, the right column moved by 2 % of the width; float64. Cold: everything from
 force is larger than 1e-8 k times the mean length (the column *force*). Newton: vectorized NumPy for forces and
 Hessian, the pattern found once, the factorization kept while each step cuts the force at least fourfold. FIRE of
 LAMMPS and jax-md: largest time step 0.4. LAMMPS and jax-md start with their data in place and their programs
-compiled; they may give up at twelve times this project's time, and are then not tried on larger networks.
+compiled; they may give up at twelve times this project's time, after five seconds, and are not tried on larger
+networks then.
 
-How it stands, on the machine of this record. Against Newton with CHOLMOD, the best factorization: level at
-10^3, 1.7 times faster at 10^4, 2.1 at 10^5, 3.0 at 10^6. Kernels timed in a run apart: at 10^3 Python, NumPy
-and launches are half the time; at 10^5 half is conjugate gradients, about 35 products in Newton steps and 17
-to tell the minimum from a saddle; a sixth the assembly of Hessians, a sixth set-up. Against FIRE and conjugate
-gradients of LAMMPS and FIRE of jax-md: they had not finished at 10^4 in 11 times this project's time, in the first
-run, start-up of the library included; so larger ones say nothing about them, and nothing is said of Pardiso,
-which gave up while its library started. Growth from 10^4 to 10^6: exponent 1.17 by wall time, 1.13 by process
-time. Other processes ran beside; compare wall time with process time.
+How it stands, on the machine of this record, by process time (other programs ran beside, more of them at the small
+sizes). Against Newton with the best factorization the bar is 2: 0.76 at 10^3, missed; 2.2 at 10^4, 3.1 at 10^5, 3.8 at
+10^6. At 10^3 a relaxation takes 14 ms in a loop of its own, of which kernels are 30 %; taking turns with other
+programs, with caches that they have emptied, it takes 26. The rest is Python, NumPy and 49 launches, which no faster
+kernel mends. Of 37 products with the Hessian at 10^4, 13 tell the minimum from a saddle, which minimizers do not ask.
+Against minimizers the bars are 3, 6 and 10 at 10^4, 10^5 and 10^6: LAMMPS's FIRE, the best, takes 6.9 times as long at
+10^4; at 10^5 none had finished after twelve times this project's. In a run apart LAMMPS's FIRE had not finished at 10^6
+after 15 times by the clock, 10.4 by process time; the others were not tried there. Growth from 10^4 to 10^6, the bar is
+1.15: exponent 1.11.
 """,
     sizes=(1_000, 10_000, 100_000, 1_000_000),
     quick=(100, 400),
