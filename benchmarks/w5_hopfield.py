@@ -207,6 +207,10 @@ synthetic pictures of ten kinds, 12 % of the pixels bright, each phase from the 
 algorithm, single precision, sweeps until no layer changes by 1e-3 summed over the batch, 100 at most; also with the
 product of pictures and weights computed once per batch, which the published one computes in every sweep. The
 difference is that of the outputs, or of the change of the stiffnesses over the eight batches, from a run to 1e-10.
+
+Of a batch in double precision, 53 ms of processor time on one thread, four products of states that give the forces on
+the first weights take 12 ms, and products of states with weights 12 ms. The rest are passes over states and weights:
+some 24 sweeps, each followed by the forces that say whether it was the last, and checks of what a relaxation gives.
 """,
     sizes=(2842,),
     quick=(202,),
