@@ -1,9 +1,9 @@
 """Random streams: every draw of a run comes from a named generator that is a function of the scene's seed.
 
 Names in use: ``network``, ``terminals``, ``system``, ``disguise``, ``compliance``, ``task``, ``controller``,
-``imperfections``, and ``shuffle`` with the number of the epoch. The noise of dynamics is a function of seed, step,
-sample and node, see :mod:`sandbox.physics.randomness`. Generators that outlive the building of a scene, those of
-controller and imperfections, have their states in the checkpoints.
+``imperfections``, ``shuffle`` with the number of the epoch, and ``search`` with that of the trial. The noise of
+dynamics is a function of seed, step, sample and node, see :mod:`sandbox.physics.randomness`. Generators that outlive
+the building of a scene, those of controller and imperfections, have their states in the checkpoints.
 """
 
 from __future__ import annotations

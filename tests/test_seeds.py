@@ -24,6 +24,7 @@ SEEDED = {
 
 NAMES = (
     "network", "terminals", "system", "disguise", "compliance", "task", "controller", "imperfections", "shuffle",
+    "search",
 )  # fmt: skip
 
 HARMLESS = {"Generator", "default_rng", "PCG64", "Philox"}
