@@ -32,6 +32,7 @@ from sandbox.physics.launch import Direct
 from sandbox.physics.laws.generate import in_kernel
 from sandbox.physics.laws.law import EdgeLaw, NodeLaw
 from sandbox.physics.randomness import four_normals
+from sandbox.physics.runtime import SPREAD
 
 PASSES = 4
 """Passes in one launch by node: what a launch costs is shared by them."""
@@ -97,6 +98,7 @@ def dynamics_kernels(kind: Kind) -> Kernels:
     has_node_law = node_terms is not None
     dim, width = kind.dim, kind.dim + 1
     projection, shifted, pairs, outside = kind.projection, kind.shifted, kind.pairs, kind.outside
+    spread = SPREAD if kind.parallel else 1
     driven, friction, noise, parallel = kind.driven, kind.bath != "none", kind.bath == "langevin", kind.parallel
 
     @ti.func
@@ -300,9 +302,10 @@ def dynamics_kernels(kind: Kind) -> Kernels:
         batch = heat.shape[0]
         if ti.static(not parallel):
             ti.loop_config(serialize=True)
-        else:
-            ti.loop_config(block_dim=1)
-        for b in range(batch):
+        for turn in range(batch * spread):
+            if turn % spread != 0:
+                continue
+            b = turn // spread
             origin = b * n_state
             record = 0
             for s in range(passes):
@@ -488,8 +491,10 @@ def dynamics_kernels(kind: Kind) -> Kernels:
         n_parts = nodes.shape[0] - 1
         total = heat.shape[0] * n_parts
         for s in ti.static(range(PASSES)):
-            ti.loop_config(block_dim=1)
-            for t in range(ti.select(s < passes, total, 0)):
+            for turn in range(ti.select(s < passes, total * SPREAD, 0)):
+                if turn % SPREAD != 0:
+                    continue
+                t = turn // SPREAD
                 b = t // n_parts
                 part = t - b * n_parts
                 origin = b * n_state

@@ -14,6 +14,10 @@ import warnings
 
 from sandbox.importing import uncollected
 
+SPREAD = 512
+"""Turns of a parallel loop that Taichi (1.7) gives to a thread at least, whatever ``block_dim`` says (measured): a loop
+whose turns are long goes over so many times as many, and skips all but every such one."""
+
 _started = threading.Lock()
 _threads: int | None = None
 

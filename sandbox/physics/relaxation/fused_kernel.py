@@ -28,6 +28,7 @@ def fused_kernel(
 ) -> Callable[..., None]:
     """The kernel for one kind of material; compiled at its first call, cached by law and never by network."""
     runtime.start()
+    spread = runtime.SPREAD if parallel else 1
     relax_sample = sample_function(law, node_law, dim, projection, coupling)
 
     # Arguments as in relax_sample, all flat, with one row of held and knob, and as many samples outside as states.
@@ -63,14 +64,14 @@ def fused_kernel(
         work: _vector,
         report: _vector,
     ):
-        if ti.static(parallel):
-            ti.loop_config(block_dim=1)
-        else:
+        if ti.static(not parallel):
             ti.loop_config(serialize=True)
-        for sample in range(batch):
+        for turn in range(batch * spread):
+            if turn % spread != 0:
+                continue
             b = 0  # of a sample that is known to be the first, offsets vanish from the machine code
             if ti.static(parallel):
-                b = sample
+                b = turn // spread
             relax_sample(
                 batch, b, b, 0, free, 0.0, 0, 0, columns.shape[0] - 1,
                 n_edges, ends, frame, held, fixed, knob, node_parameters, outside, loaded, pair_springs, grip,

@@ -41,6 +41,7 @@ def replay_kernel(
 ) -> Callable[..., None]:
     """The kernel for one kind of material; compiled at its first call, cached by law and never by network."""
     runtime.start()
+    spread = runtime.SPREAD if parallel else 1
     relax_sample = sample_function(law, node_law, dim, projection, coupling)
     width = fused_edges.width(dim, projection)
     log_knobs = coupling == "log"
@@ -104,14 +105,14 @@ def replay_kernel(
         before: _vector,  # (R, 3*E + N*D) what a failed step is taken back to, and the knobs before a look
         tally: _vector,  # (R, TALLY_SIZE), out
     ):
-        if ti.static(parallel):
-            ti.loop_config(block_dim=1)
-        else:
+        if ti.static(not parallel):
             ti.loop_config(serialize=True)
-        for replica in range(replicas):
+        for turn in range(replicas * spread):
+            if turn % spread != 0:
+                continue
             r = 0  # of one that is known to be the first, offsets vanish from the machine code
             if ti.static(parallel):
-                r = replica
+                r = turn // spread
             n_state = place.shape[0]
             of_edge = r * n_edges
             of_state = r * n_state

@@ -14,6 +14,7 @@ from functools import lru_cache
 import taichi as ti
 
 from sandbox.physics import runtime
+from sandbox.physics.runtime import SPREAD
 
 _vector = ti.types.ndarray(dtype=ti.f64, ndim=1)
 _matrix = ti.types.ndarray(dtype=ti.f64, ndim=2)
@@ -73,8 +74,10 @@ def sweep_kernels() -> tuple[Callable[..., None], Callable[..., None]]:
         floor: ti.f64,  # curvatures below are not positive
         state: _matrix,  # (B, F), in and out
     ):
-        ti.loop_config(block_dim=1)
-        for a in range(active.shape[0]):
+        for turn in range(active.shape[0] * SPREAD):
+            if turn % SPREAD != 0:
+                continue
+            a = turn // SPREAD
             for _ in range(n_sweeps):
                 for q in range(order.shape[0]):
                     update(
