@@ -120,8 +120,8 @@ def generated(kind: Callable[..., Report], count: int, seed: int, at_once: int) 
         for part in as_completed(parts):
             total.add(part.result())
             print(f"  {sum(total.outcomes.values())}: {total}", flush=True)
-    for what, case in total.failures:
-        print(f"{what}\n{case[:1500]}\n{'-' * 40}", flush=True)
+            for what, case in part.result().failures:
+                print(f"{what}\n{case[:1500]}\n{'-' * 40}", flush=True)
     return str(total), not total.failures
 
 
@@ -221,10 +221,11 @@ def _record(page: Path, name: str, row: str, names: list[str], seed: int) -> Non
             if line.startswith("| `"):
                 rows[line.split("`")[1]] = line
     rows[name] = f"| `{name}` {row}"
-    page.write_text(_page([rows[n] for n in names if n in rows], seed), encoding="utf-8")
+    missing = [f"`{n}`" for n in names if n not in rows]
+    page.write_text(_page([rows[n] for n in names if n in rows], missing, seed), encoding="utf-8")
 
 
-def _page(rows: list[str], seed: int) -> str:
+def _page(rows: list[str], missing: list[str], seed: int) -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     machine = f"{platform.system()}, {platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GiB of memory"
     return "\n".join(
@@ -232,13 +233,14 @@ def _page(rows: list[str], seed: int) -> str:
             "# Faults",
             "",
             "What was done to runs on purpose, and what came of it. Written by `python -m tests.faults.full "
-            f"--seed {seed}` from the root of the repository, which takes about an hour; a kind named after it, say "
+            f"--seed {seed}` from the root of the repository; a kind named after it, say "
             "`python -m tests.faults.full kills`, is done alone. The tests in `tests/faults/` do the same in short.",
             "",
             "| kind | fault | what came of it | as it should | took |",
             "| --- | --- | --- | --- | --- |",
             *rows,
             "",
+            *([f"Not recorded yet: {', '.join(missing)}.", ""] if missing else []),
             f"Version {sandbox.__version__}; {machine}, Python {platform.python_version()}; other work beside it.",
             "",
         ]
