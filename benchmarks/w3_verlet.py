@@ -210,7 +210,8 @@ evaluating four bonds side by side before their forces are added up was slower.
 
 On one thread it is ahead of all peers, at 2.5 to 2.9 times the floor. Two bars are missed on two threads: at 10^6 it
 is level with the fused gather in numba, and 2.2 times the floor where 1.7 was asked; on smaller networks it is behind.
-What two threads share costs half as much again in process time, and a step is joined at its end, some 50 microseconds in Taichi.
+What two threads share costs half as much again in process time, and a step is joined at its end, some 50 microseconds
+in Taichi.
 """,
     sizes=(1_000, 10_000, 100_000, 1_000_000),
     quick=(100, 400),
