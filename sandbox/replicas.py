@@ -33,6 +33,7 @@ class Replicas:
 
     Attributes:
         learners: one for each setup; each ends an epoch where it would have ended it alone.
+        epoch: epochs done.
 
     Raises:
         SceneError: naming the first setup that is not a replica of the first one, and what sets it apart.
@@ -42,6 +43,9 @@ class Replicas:
         if not setups:
             raise SceneError("there are no replicas: give one setup at least, sandbox.load(scene).setup")
         self.learners = [Learner(setup) for setup in setups]
+        self.epoch = 0
+        self._done = 0  # samples of the epoch begun
+        self._behind: set[int] = set()  # those that met a step of it that they cannot replay, and go on alone
         self._tapes = [_tape(number, setup) for number, setup in enumerate(setups)]
         for number, setup in enumerate(setups):
             apart = _apart(setups[0], setup) or (
@@ -54,8 +58,8 @@ class Replicas:
                 )
 
     def __repr__(self) -> str:
-        first = self.learners[0]
-        return f"<{len(self.learners)} replicas of {first.setup.scene.title!r}, {first.epoch} epochs>"
+        title = self.learners[0].setup.scene.title
+        return f"<{len(self.learners)} replicas of {title!r}, {self.epoch} epochs>"
 
     def train(self, epochs: int, report: Callable[[int], None] = lambda epoch: None) -> None:
         """So many epochs for each.
@@ -68,31 +72,41 @@ class Replicas:
         """
         for _ in range(epochs):
             self.train_epoch()
-            report(self.learners[0].epoch)
+            report(self.epoch)
 
     def train_epoch(self) -> None:
-        """Every training sample once, for each replica in the order of its own seed."""
-        orders = [epoch_order(learner.setup, learner.epoch) for learner in self.learners]
-        behind: set[int] = set()  # those that met a step they cannot replay, and go on alone
-        for first in range(0, len(orders[0]), SLAB):
-            together = [r for r in range(len(self.learners)) if r not in behind]
-            ahead = {r: orders[r][first : first + SLAB] for r in together}
-            if together:
-                setups = [self.learners[r].setup for r in together]
-                for r in together:
-                    self.learners[r].begin(first)
-                done = replay_together(
-                    [setup.apparatus for setup in setups],
-                    [self._tapes[r] for r in together],
-                    [setup.task.inputs[ahead[r]] for r, setup in zip(together, setups, strict=True)],
-                    [setup.task.targets[ahead[r]] for r, setup in zip(together, setups, strict=True)],
-                )
-                for r, steps in zip(together, done, strict=True):
-                    self.learners[r].begin(first + steps)
-                    if steps < len(ahead[r]):
-                        behind.add(r)
+        """Every training sample once, for each replica in the order of its own seed.
+
+        An epoch that was interrupted is gone on with.
+        """
+        orders = [epoch_order(learner.setup, self.epoch) for learner in self.learners]
+        while self._done < len(orders[0]):
+            ahead = slice(self._done, self._done + SLAB)
+            self._replay([order[ahead] for order in orders])
+            self._done = min(ahead.stop, len(orders[0]))
         for learner in self.learners:
-            learner.train_epoch()  # what is left of it, and its end
+            if learner.epoch == self.epoch:
+                learner.train_epoch()  # what is left of it, and its end
+        self.epoch, self._done, self._behind = self.epoch + 1, 0, set()
+
+    def _replay(self, ahead: list[np.ndarray]) -> None:
+        """A step on each of the samples ahead, side by side, for those that are not behind."""
+        together = [r for r in range(len(self.learners)) if r not in self._behind]
+        if not together:
+            return
+        for r in together:
+            self.learners[r].begin(self._done)
+        tasks = [self.learners[r].setup.task for r in together]
+        done = replay_together(
+            [self.learners[r].setup.apparatus for r in together],
+            [self._tapes[r] for r in together],
+            [task.inputs[ahead[r]] for r, task in zip(together, tasks, strict=True)],
+            [task.targets[ahead[r]] for r, task in zip(together, tasks, strict=True)],
+        )
+        for r, steps in zip(together, done, strict=True):
+            self.learners[r].begin(self._done + steps)
+            if steps < len(ahead[r]):
+                self._behind.add(r)
 
     def evaluate(self) -> list[dict[str, float]]:
         """Figures of each on its training and test samples."""
@@ -122,18 +136,20 @@ def _obstacle(apparatus: Apparatus, controller: Controller, batch: int) -> str:
 def _apart(first: Setup, other: Setup) -> str | None:
     """What sets a setup apart from the first one, in words; ``None`` if it is a replica."""
     a, b = first.apparatus, other.apparatus
-    system, twin = a.system, b.system
+    system, second = a.system, b.system
     assert isinstance(system, Material)
-    assert isinstance(twin, Material)
+    assert isinstance(second, Material)
     boundary, imposed = a.boundary, b.boundary
     same: dict[str, Any] = {
         "the network": np.array_equal(first.network.edges, other.network.edges)
         and np.array_equal(first.network.positions, other.network.positions),
-        "the law": (system.law, system.node_law, system.geometry) == (twin.law, twin.node_law, twin.geometry),
-        "a parameter of the law that is not learned": np.array_equal(system.fixed_parameters, twin.fixed_parameters)
-        and np.array_equal(system.node_parameter_rows, twin.node_parameter_rows),
-        "the terminals": np.array_equal(a.inputs.nodes, b.inputs.nodes)
-        and np.array_equal(a.outputs.nodes, b.outputs.nodes),
+        "the law": (system.law, system.node_law, system.geometry) == (second.law, second.node_law, second.geometry),
+        "a parameter of the law that is not learned": np.array_equal(system.fixed_parameters, second.fixed_parameters)
+        and np.array_equal(system.node_parameter_rows, second.node_parameter_rows),
+        "the terminals": all(
+            np.array_equal(one.nodes, twin.nodes) and (one.kind, one.component) == (twin.kind, twin.component)
+            for one, twin in ((a.inputs, b.inputs), (a.outputs, b.outputs))
+        ),
         "what is clamped or nudged": boundary.pattern == imposed.pattern
         and np.array_equal(boundary.spring_stiffness, imposed.spring_stiffness)
         and np.array_equal(boundary.pair_stiffness, imposed.pair_stiffness),

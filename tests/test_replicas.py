@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -42,8 +44,7 @@ def test_one_that_meets_a_step_it_cannot_replay_goes_on_alone(monkeypatch):
 
     def stops(material, streams, **settings):
         if len(streams) > 1:
-            cut = [stream for stream in streams]
-            done = replay(material, cut, **settings)
+            done = replay(material, streams, **settings)
             short = replay(material, [_shortened(streams[0])], **settings)
             return [*short, *done[1:]]
         return replay(material, streams, **settings)
@@ -62,7 +63,6 @@ def test_one_that_meets_a_step_it_cannot_replay_goes_on_alone(monkeypatch):
 
 def _shortened(stream):
     """The same stream, of which only the first five samples are done."""
-    from dataclasses import replace
 
     def cut(boundary):
         names = ("values", "forces", "spring_targets", "pair_targets")
@@ -90,6 +90,41 @@ def test_what_is_no_replica_is_refused_by_name(change, what):
     else:
         with pytest.raises(SceneError, match=what):
             sandbox.Replicas(pair)
+
+
+def test_terminals_of_another_kind_are_other_terminals():
+    pair = setups([[], []])
+    other = pair[1].apparatus
+    other.outputs = replace(other.outputs, kind="force")
+    with pytest.raises(SceneError, match="the terminals"):
+        sandbox.Replicas(pair)
+
+
+def test_an_epoch_that_is_interrupted_is_gone_on_with(monkeypatch):
+    from sandbox import replicas as module
+
+    alone = sandbox.Replicas(setups([[], ["controller.beta=0.3"]]))
+    alone.train(2)
+    monkeypatch.setattr(module, "SLAB", 10)
+    replicas = sandbox.Replicas(setups([[], ["controller.beta=0.3"]]))
+    together, calls = module.replay_together, 0
+
+    def interrupted(*arguments):
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise KeyboardInterrupt
+        return together(*arguments)
+
+    monkeypatch.setattr(module, "replay_together", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        replicas.train(2)
+    assert replicas.epoch == 0
+    replicas.train(2)
+    for learner, other in zip(replicas.learners, alone.learners, strict=True):
+        np.testing.assert_allclose(
+            learner.setup.apparatus.stiffness, other.setup.apparatus.stiffness, rtol=0, atol=1e-12
+        )
 
 
 def test_there_must_be_one():
