@@ -48,7 +48,7 @@ def bits(experiment) -> str:
 def elsewhere(threads: int) -> dict[str, str]:
     environment = os.environ | {"SANDBOX_THREADS": str(threads)}
     command = [sys.executable, "-c", CODE, os.path.dirname(__file__)]  # noqa: PTH120
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=3600)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 

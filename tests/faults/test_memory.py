@@ -23,8 +23,7 @@ def test_learning(changes: tuple[str, ...]) -> None:
 
 
 def test_networks() -> None:
-    """What the allocator keeps comes and goes by some percent; what is never given back is there both times."""
-    assert min(growth(networks(60), 60)[0] for _ in range(2)) < ALLOWED
+    assert growth(networks(60), 60)[0] < ALLOWED
 
 
 @pytest.mark.parametrize(("case", "size", "most"), [("flow", 100_000, 400), ("elastic", 10_000, 1_000)])
