@@ -175,11 +175,11 @@ found is a minimum, which this project does in both phases.
 
 Where a step's time goes here, from runs with parts of it done several times over: 5 µs passes over the bonds (four of
 them, 28 cycles a bond), 3 µs two factorizations (827 products each), 2 µs putting two Hessians together, 3 µs three
-solutions, 1 µs set-up (a new network for every run, over 4,000 steps), the rest nodes, stopping rules, and keeping what
-a failed step is taken back to. The arithmetic alone, some 25,000 operations at two a cycle, would take 4 µs. In between
-stands indirect addressing: an update of the factor is two products and some fifteen instructions. Taichi makes
-machine code that loads every array's address anew and uses no vector instructions here. Peers spend theirs in dense
-algebra, twenty times the arithmetic, at the speed of LAPACK.
+solutions, the rest nodes, stopping rules, and keeping what a failed step is taken back to. Building the network and
+working out its plan, 4 ms a run, is taken off, as the peers have their tables already. The arithmetic alone, some
+25,000 operations at two a cycle, would take 4 µs. In between stands indirect addressing: an update of the factor is two
+products and some fifteen instructions. Taichi makes machine code that loads every array's address anew and uses no
+vector instructions here. Peers spend theirs in dense algebra, twenty times the arithmetic, at the speed of LAPACK.
 """,
     sizes=(64,),
     quick=(64,),
