@@ -22,7 +22,7 @@ Method = Literal["auto", "by sample", "by node"]
 LAUNCH_SECONDS = 0.2
 """Of one launch by sample: between launches an interrupt is heard and a failure is seen."""
 
-SECONDS_PER_BOND = 5e-9  # of a pass by sample, on one thread (measured); by node each bond is evaluated from both ends
+SECONDS_PER_BOND = 5e-9  # of a pass, on one thread (measured)
 LAUNCH_COST = 5e-5  # seconds that launching and joining threads adds to a pass by node (measured)
 MAX_CHUNK = 2**27  # numbers recorded in one launch; kernels index with 32 bits
 

@@ -34,7 +34,7 @@ def factorize(
     end = n_free
     for f in range(begin, n_free):
         if f == n_top and begin < n_top:
-            keep(factor, n_top, n_free, columns, lower)
+            copy_top(0, factor, n_top, n_free, columns, lower)
         diagonal = lower[factor + f]
         lowest = smaller(diagonal, lowest)
         if not (diagonal > least):
@@ -58,7 +58,8 @@ def factorize(
 
 
 @ti.func
-def keep(
+def copy_top(
+    back: ti.i32,  # 1: the reverse
     factor: ti.i32,
     n_top: ti.i32,
     n_free: ti.i32,
@@ -67,26 +68,15 @@ def keep(
 ):
     """Copy, behind the slots, what is left of the Hessian when the columns before ``n_top`` are eliminated."""
     kept = factor + n_free + columns[n_free] + 1
-    for f in range(n_top, n_free):
-        lower[kept + f - n_top] = lower[factor + f]
-    for p in range(columns[n_top], columns[n_free]):
-        lower[kept + n_free - n_top + p - columns[n_top]] = lower[factor + n_free + p]
-
-
-@ti.func
-def take_back(
-    factor: ti.i32,
-    n_top: ti.i32,
-    n_free: ti.i32,
-    columns: ti.template(),
-    lower: ti.template(),
-):
-    """The reverse of :func:`keep`."""
-    kept = factor + n_free + columns[n_free] + 1
-    for f in range(n_top, n_free):
-        lower[factor + f] = lower[kept + f - n_top]
-    for p in range(columns[n_top], columns[n_free]):
-        lower[factor + n_free + p] = lower[kept + n_free - n_top + p - columns[n_top]]
+    n_diagonal = n_free - n_top
+    for q in range(n_diagonal + columns[n_free] - columns[n_top]):
+        slot = factor + n_top + q
+        if q >= n_diagonal:
+            slot = factor + n_free + columns[n_top] + q - n_diagonal
+        if back == 1:
+            lower[slot] = lower[kept + q]
+        else:
+            lower[kept + q] = lower[slot]
 
 
 @ti.func

@@ -38,7 +38,7 @@ from sandbox.physics.relaxation.criteria import (
     SURELY_POSITIVE,
 )
 from sandbox.physics.relaxation.fused_edges import larger, smaller
-from sandbox.physics.relaxation.fused_factor import factorize, negative_step, newton_step, take_back
+from sandbox.physics.relaxation.fused_factor import copy_top, factorize, negative_step, newton_step
 
 # Columns of the report of a sample.
 ENERGY, RESIDUAL, SCALE, EVALUATIONS, STATUS, PIVOT, INDEFINITE, REPORT_SIZE = range(8)
@@ -246,7 +246,7 @@ def sample_function(
                     begin = 0
                     if evaluation == 0 and known == 1 and work[found + fe.FACTORED] == 1.0 and n_top < n_free:
                         # Only the nudge is another, and it acts on the last components alone.
-                        take_back(factor, n_top, n_free, columns, lower)
+                        copy_top(1, factor, n_top, n_free, columns, lower)
                         begin = n_top
                         more = beta - work[found + fe.BETA]
                         for q in range(loaded.shape[0]):
