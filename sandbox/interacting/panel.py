@@ -20,11 +20,18 @@ STEPS = 200
 """Of a slider, from its least to its greatest value."""
 
 
+SAID = """
+.sketch-said {
+  display: flex; flex-wrap: wrap; gap: 0 1.5em; min-height: 1.5em; color: var(--jp-widgets-label-color, inherit);
+}"""
+"""The figures under the canvas, in the colour of the labels of sliders: some pages put widgets on white and write white."""
+
+
 class Canvas(anywidget.AnyWidget):
     """A network, drawn by the browser."""
 
     _esm = web("sketch.js") + (files("sandbox.interacting") / "canvas.js").read_text(encoding="utf-8")
-    _css = web("sketch.css") + ".sketch-said { display: flex; flex-wrap: wrap; gap: 0 1.5em; min-height: 1.5em; }"
+    _css = web("sketch.css") + SAID
 
     net = traitlets.Dict().tag(sync=True)
     frame = traitlets.Dict().tag(sync=True)
@@ -58,7 +65,7 @@ class Panel(ipywidgets.VBox):
         buttons = [ipywidgets.Button(description=name) for name in play.actions]
         for button, act in zip(buttons, play.actions.values(), strict=True):
             button.on_click(self._acting(act))
-        grid = ipywidgets.Layout(grid_template_columns="repeat(auto-fill, minmax(320px, 1fr))", max_width="44rem")
+        grid = ipywidgets.Layout(grid_template_columns="repeat(auto-fit, minmax(320px, 1fr))", max_width="44rem")
         self.redraw()
         super().__init__([self.canvas, ipywidgets.GridBox(self.sliders, layout=grid), ipywidgets.HBox(buttons)])
 
