@@ -24,7 +24,7 @@ SAID = """
 .sketch-said {
   display: flex; flex-wrap: wrap; gap: 0 1.5em; min-height: 1.5em; color: var(--jp-widgets-label-color, inherit);
 }"""
-"""The figures under the canvas, in the colour of the labels of sliders: some pages put widgets on white and write white."""
+"""The figures under the canvas, in the colour of the labels of sliders, which suits the page they are on."""
 
 
 class Canvas(anywidget.AnyWidget):
