@@ -100,6 +100,12 @@ class Learner:
             if len(which):
                 outputs = self._outputs(which)
                 figures |= {f"{name} {key}": value for key, value in task.figures(outputs, which).items()}
+        for name, value in figures.items():
+            if not np.isfinite(value):
+                raise SandboxError(
+                    f"the {name} is {value} after {self.epoch} epoch(s), so what comes after would mean nothing; "
+                    "the task computes it from outputs and targets: see whether these are of a sensible size"
+                )
         figures["relaxations"] = apparatus.meter.relaxations
         self.history.append(figures)
         if training.keep == "ends" and len(self._stiffness) == 2:
@@ -167,8 +173,9 @@ class Learner:
         assert training is not None
         if not (state["epoch"] >= 0 and 0 <= state["done"] <= samples and 0 <= state["skipped"] <= samples):
             raise ValueError(f"{state['done']} samples of epoch {state['epoch']}")
-        if not all(isinstance(value, (int, float, np.number)) for f in state["history"] for value in f.values()):
-            raise ValueError("a figure of its history is no number")
+        figures = [value for f in state["history"] for value in f.values()]
+        if not all(isinstance(value, (int, float, np.number)) and np.isfinite(value) for value in figures):
+            raise ValueError("a figure of its history is no finite number")
         rows = len(state["history"])
         kept = min(rows, 2) if training.keep == "ends" else rows
         shapes = (kept, knobs), self._state_before.shape

@@ -236,3 +236,25 @@ def test_the_log_is_bounded_and_survives_a_checkpoint():
     again.add(Kind.RUNAWAY, 3)
     assert again.record() == log.record()
     assert len(again.lines()) == 2
+
+
+def test_a_figure_that_is_not_finite_stops_a_run(monkeypatch, tmp_path):
+    from sandbox.task import Task
+
+    monkeypatch.setattr(Task, "figures", lambda self, outputs, which: {"loss": 1.0, "score": float("inf")})
+    with pytest.raises(SandboxError, match=r"the train score is inf after 0 epoch\(s\)"):
+        sandbox.load("iris_flow", training={"epochs": 1}).run(tmp_path / "run")
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_nor_is_one_taken_from_a_checkpoint(value):
+    from sandbox.learning import Learner
+
+    setup = sandbox.load("iris_flow", training={"epochs": 1}).setup
+    learner = Learner(setup)
+    learner.evaluate()
+    state = learner.state()
+    Learner(setup).restore(state)
+    state["history"][0]["train loss"] = value
+    with pytest.raises(SandboxError, match="no finite number"):
+        Learner(setup).restore(state)
