@@ -9,9 +9,11 @@ Two forms give the same bits:
 
 - *by sample*: many steps in a launch, one thread per sample, each bond evaluated once and its force scattered to both
   ends, serially in the order of the edges;
-- *by node*: parallel over parts of the nodes, each part with the bonds that have an end in it, in the order of the
-  edges. A bond between two parts is evaluated in both, for one end each. So every node adds up the same forces in the
-  same order whatever the parts are: no atomics, and no dependence on threads.
+- *by node*: many steps in a launch, in parallel over parts of the nodes, each part with the bonds that have an end in
+  it, in the order of the edges. A bond between two parts is evaluated in both, for one end each. So every node adds up
+  the same forces in the same order whatever the parts are, and whoever works on them. A thread begins with the parts
+  that it had in the step before, which are in its cache, and then helps with those that are left; the next step begins
+  when no part of this one is.
 
 No ``from __future__ import annotations`` here: Taichi reads the annotations of kernels.
 """
@@ -25,6 +27,7 @@ from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 import taichi as ti
+from taichi.lang import impl
 
 from sandbox.physics import runtime
 from sandbox.physics.dynamics_tables import FIRST, INSIDE, SECOND
@@ -33,9 +36,6 @@ from sandbox.physics.laws.generate import in_kernel
 from sandbox.physics.laws.law import EdgeLaw, NodeLaw
 from sandbox.physics.randomness import four_normals
 from sandbox.physics.runtime import SPREAD
-
-PASSES = 4
-"""Passes in one launch by node: what a launch costs is shared by them."""
 
 HUGE = 1e300
 
@@ -425,14 +425,16 @@ def dynamics_kernels(kind: Kind) -> Kernels:
                 side = runs[3 * run + 2] - 1
                 sign = 1.0 - 2.0 * side
                 for e in range(runs[3 * run], runs[3 * run + 1]):
+                    i = origin + ends[2 * e] * dim
+                    j = origin + ends[2 * e + 1] * dim
                     row = e
                     if ti.static(not projection and shifted):
                         row = rows[e]
-                    gap, v = variable(x, origin + ends[2 * e] * dim, origin + ends[2 * e + 1] * dim, frame, row)
+                    gap, v = variable(x, i, j, frame, row)
                     pull = sign * pull_of(v, parameters, strides, e)
-                    here = origin + ends[2 * e + side] * dim
+                    near = origin + ends[2 * e + side] * dim
                     for c in ti.static(range(dim)):
-                        force[here + c] = force[here + c] + pull * gap[c]
+                        force[near + c] = force[near + c] + pull * gap[c]
         if ti.static(pairs):
             for run in range(pair_starts[part], pair_starts[part + 1]):
                 kind = pair_runs[3 * run + 2]
@@ -448,13 +450,70 @@ def dynamics_kernels(kind: Kind) -> Kernels:
                         if kind != FIRST:
                             force[j + c] = force[j + c] - f
 
+    @ti.func
+    def step_part(
+        n: ti.i64,
+        b,
+        part,
+        settle,
+        advance,
+        keep,
+        time_step: ti.f64,
+        seed: ti.u64,
+        ends: ti.template(),
+        rows: ti.template(),
+        frame: ti.template(),
+        parameters: ti.template(),
+        strides: ti.template(),
+        pair_ends: ti.template(),
+        pair_frame: ti.template(),
+        pair_springs: ti.template(),
+        nodes: ti.template(),
+        starts: ti.template(),
+        runs: ti.template(),
+        pair_starts: ti.template(),
+        pair_runs: ti.template(),
+        coefficients: ti.template(),
+        held: ti.template(),
+        drive: ti.template(),
+        waves: ti.template(),
+        heat: ti.template(),
+        names: ti.template(),
+        node_parameters: ti.template(),
+        springs: ti.template(),
+        loads: ti.template(),
+        x: ti.template(),
+        x_next: ti.template(),
+        velocity: ti.template(),
+        force: ti.template(),
+        seen: ti.template(),
+        broken: ti.template(),
+        alarm: ti.template(),
+    ):
+        """Step n of the nodes of a part of sample b."""
+        origin = b * drive.shape[0]
+        for k in range(origin + nodes[part] * dim, origin + nodes[part + 1] * dim):
+            force[k] = 0.0
+        pull_on(
+            b, part, x, ends, rows, frame, parameters, strides, starts, runs, pair_ends, pair_frame, pair_springs,
+            pair_starts, pair_runs, origin, force,
+        )  # fmt: skip
+        for i in range(nodes[part], nodes[part + 1]):
+            f = ti.Vector.zero(ti.f64, dim)
+            for c in ti.static(range(dim)):
+                f[c] = force[origin + i * dim + c]
+            move(
+                n, b, i, f, settle, advance, keep, time_step, seed, x, x_next, velocity, seen, coefficients, held,
+                drive, waves, heat, names, node_parameters, springs, loads, broken, alarm,
+            )  # fmt: skip
+
     @ti.kernel
     def by_node(
         first: ti.i64,
         passes: ti.i32,
         end: ti.i64,
         fresh: ti.i32,
-        keep: ti.i32,
+        keep: ti.i32,  # whether the velocities of the first pass are recorded
         time_step: ti.f64,
         seed: ti.u64,
         ends: _indices,
@@ -479,59 +538,54 @@ def dynamics_kernels(kind: Kind) -> Kernels:
         node_parameters: _matrix,
         springs: _vector,
         loads: _matrix,
-        x: _vector,  # positions at even passes
-        x_next: _vector,  # at odd passes
+        x: _vector,
+        x_next: _vector,
+        side: ti.i32,  # 1: the positions of the first step are in x_next, and those of the next will be in x
         velocity: _vector,
         force: _vector,  # scratch
         seen: _vector,
         broken: _steps,
         alarm: _indices,
+        workers: ti.i32,
+        passed: ti.i64,  # passes of earlier launches
+        taken: _steps,  # (B*parts,) how many passes some thread has begun for each part
+        done: _steps,  # (1,) parts that are finished, of all passes
     ):
-        n_state = drive.shape[0]
         n_parts = nodes.shape[0] - 1
-        total = heat.shape[0] * n_parts
-        for s in ti.static(range(PASSES)):
-            for turn in range(ti.select(s < passes, total * SPREAD, 0)):
-                if turn % SPREAD != 0:
-                    continue
-                t = turn // SPREAD
-                b = t // n_parts
-                part = t - b * n_parts
-                origin = b * n_state
+        total = taken.shape[0]
+        for turn in range(workers * SPREAD):
+            if turn % SPREAD != 0:
+                continue
+            own = impl.call_internal("linear_thread_idx") % workers * total // workers
+            for s in range(passes):
                 n = first + s
+                stamp = passed + s + 1
+                settle = ti.cast(fresh == 0 or s > 0, ti.i32)
                 advance = ti.cast(n < end, ti.i32)
-                for k in range(origin + nodes[part] * dim, origin + nodes[part + 1] * dim):
-                    force[k] = 0.0
-                if ti.static(s % 2 == 0):
-                    settle = 1
-                    if ti.static(s == 0):
-                        settle = 1 - fresh
-                    pull_on(
-                        b, part, x, ends, rows, frame, parameters, strides, starts, runs, pair_ends, pair_frame,
-                        pair_springs, pair_starts, pair_runs, origin, force,
-                    )  # fmt: skip
-                    for i in range(nodes[part], nodes[part + 1]):
-                        f = ti.Vector.zero(ti.f64, dim)
-                        for c in ti.static(range(dim)):
-                            f[c] = force[origin + i * dim + c]
-                        move(
-                            n, b, i, f, settle, advance, ti.static(s == 0) * keep, time_step, seed, x, x_next,
-                            velocity, seen, coefficients, held, drive, waves, heat, names, node_parameters, springs,
-                            loads, broken, alarm,
-                        )  # fmt: skip
-                else:
-                    pull_on(
-                        b, part, x_next, ends, rows, frame, parameters, strides, starts, runs, pair_ends, pair_frame,
-                        pair_springs, pair_starts, pair_runs, origin, force,
-                    )  # fmt: skip
-                    for i in range(nodes[part], nodes[part + 1]):
-                        f = ti.Vector.zero(ti.f64, dim)
-                        for c in ti.static(range(dim)):
-                            f[c] = force[origin + i * dim + c]
-                        move(
-                            n, b, i, f, 1, advance, 0, time_step, seed, x_next, x, velocity, seen, coefficients, held,
-                            drive, waves, heat, names, node_parameters, springs, loads, broken, alarm,
-                        )  # fmt: skip
+                for q in range(total):
+                    t = (own + q) % total
+                    if ti.atomic_max(taken[t], stamp) < stamp:
+                        b = t // n_parts
+                        part = t - b * n_parts
+                        kept = keep * ti.cast(s == 0, ti.i32)
+                        if (side + s) % 2 == 0:
+                            step_part(
+                                n, b, part, settle, advance, kept, time_step, seed, ends, rows, frame, parameters,
+                                strides, pair_ends, pair_frame, pair_springs, nodes, starts, runs, pair_starts,
+                                pair_runs, coefficients, held, drive, waves, heat, names, node_parameters, springs,
+                                loads, x, x_next, velocity, force, seen, broken, alarm,
+                            )  # fmt: skip
+                        else:
+                            step_part(
+                                n, b, part, settle, advance, kept, time_step, seed, ends, rows, frame, parameters,
+                                strides, pair_ends, pair_frame, pair_springs, nodes, starts, runs, pair_starts,
+                                pair_runs, coefficients, held, drive, waves, heat, names, node_parameters, springs,
+                                loads, x_next, x, velocity, force, seen, broken, alarm,
+                            )  # fmt: skip
+                        ti.atomic_add(done[0], 1)
+                # Whoever works on a part waits for nobody, so this ends however many threads there are.
+                while ti.atomic_max(done[0], 0) < stamp * total:
+                    pass
 
     @ti.kernel
     def measure(

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 Method = Literal["auto", "by sample", "by node"]
 
 LAUNCH_SECONDS = 0.2
-"""Of one launch by sample: between launches an interrupt is heard and a failure is seen."""
+"""Of one launch: between launches an interrupt is heard and a failure is seen."""
 
 SECONDS_PER_BOND = 5e-9  # of a pass, on one thread (measured)
-LAUNCH_COST = 5e-5  # seconds that launching and joining threads adds to a pass by node (measured)
+LAUNCH_COST = 1e-4  # seconds of a launch by node: threads are woken and joined (measured)
+MEETING_COST = 1e-6  # seconds that threads lose at the end of each pass by node (measured)
 MAX_CHUNK = 2**27  # numbers recorded in one launch; kernels index with 32 bits
 
 
@@ -71,17 +72,24 @@ class Run:
         )
         self.kernels: Kernels = dynamics_kernels(kind)
         self.tables, self.parts = tables, cut(material, boundary, threads())
-        self.x, self.velocity = state.ravel().copy(), velocities.ravel().copy()
-        self.spare, self.seen = np.empty_like(self.x), np.zeros_like(self.x)
+        self.both, self.side = np.stack([state.ravel(), state.ravel()]), 0
+        self.velocity, self.seen = velocities.ravel().copy(), np.zeros(state.size)
         self.held = boundary.values.ravel() if drives else np.zeros(1)
         self.wave_of, self.waves, self.driven = wave_of, waves, bool(drives)
         self.broken = np.zeros(self.batch * self.shape[1], dtype=np.int64)
         self.alarm = np.zeros(1, dtype=np.int32)
+        self.passed, self.done = 0, np.zeros(1, dtype=np.int64)
+        self.taken = np.zeros(self.batch * (len(self.parts.tables[0]) - 1), dtype=np.int64)
         self.coefficients = coefficients(masses, damping, boundary.clamped, time_step)
         self.bath = (np.sqrt(temperature), samples)
         none = np.zeros((1, 1))
         loads = np.stack([boundary.forces.ravel(), boundary.spring_targets.ravel()]) if outside else none
         self.outside = (material.node_parameter_rows, boundary.spring_stiffness.ravel(), loads)
+
+    @property
+    def x(self) -> np.ndarray:
+        """The positions, where they were last written."""
+        return self.both[self.side]
 
     def go(self, first: int, steps: int, every: int, record: set[str], method: Method) -> Trajectory:
         """Run, recording at ``first`` and each ``every`` steps from there."""
@@ -93,23 +101,31 @@ class Run:
         }
         if self.driven:
             self.kernels.set_walls(first, self.time_step, self.held, self.wave_of, self.waves, self.x)
-        loop = self._by_sample if self._faster_by_sample(method) else self._by_node
+        loop = self._by_sample if self._faster_by_sample(method, every if records else steps) else self._by_node
         loop(first, steps, every, records)
         final = Phase(self.x.reshape(self.shape), self.velocity.reshape(self.shape), first + steps)
         return Trajectory(times, self.time_step, final, records)
 
-    def _faster_by_sample(self, method: Method) -> bool:
+    def _faster_by_sample(self, method: Method, every: int) -> bool:
         from sandbox.physics.runtime import threads
 
         if method == "auto":
             work = (self.n_bonds + self.n_state) * SECONDS_PER_BOND
             rounds = -(-self.batch // threads())
-            once = (self.parts.evaluated + self.n_state) * SECONDS_PER_BOND
-            return rounds * work <= LAUNCH_COST + self.batch * once / threads()
+            launch = LAUNCH_COST / max(1, min(every, self._most_passes()))
+            return rounds * work <= MEETING_COST + launch + self._one_pass() / threads()
         return method == "by sample"
 
+    def _one_pass(self) -> float:
+        """Seconds of a pass by node on one thread, about."""
+        return (self.parts.evaluated + self.n_state) * self.batch * SECONDS_PER_BOND
+
+    def _most_passes(self) -> int:
+        """In a launch by node."""
+        return max(1, int(LAUNCH_SECONDS / self._one_pass()))
+
     def _by_sample(self, first: int, steps: int, every: int, records: dict[str, np.ndarray]) -> None:
-        end, n, force = first + steps, first, np.empty_like(self.x)
+        end, n, force = first + steps, first, np.empty(self.x.size)
         one_pass = (self.n_bonds + self.n_state) * self.batch * SECONDS_PER_BOND
         passes = max(1, min(int(LAUNCH_SECONDS / one_pass), every * max(1, MAX_CHUNK // self.x.size)))
         while n <= end and not self.alarm[0]:
@@ -145,15 +161,16 @@ class Run:
             n += count
 
     def _by_node(self, first: int, steps: int, every: int, records: dict[str, np.ndarray]) -> None:
-        from sandbox.physics.dynamics_kernel import PASSES
+        from sandbox.physics.runtime import threads
 
         end, n = first + steps, first
+        most = self._most_passes()
         store = np.empty(max(1, self.batch * self.n_edges) if "energy" in records else 1)
-        force = np.empty_like(self.x)
+        force = np.empty(self.x.size)
         while n <= end and not self.alarm[0]:
             since = (n - first) % every
             keep = since == 0 and bool(records)
-            passes = 1 if keep else min(PASSES, end + 1 - n, every - since if records else PASSES)
+            passes = 1 if keep else min(most, end + 1 - n, every - since if records else most)
             self.kernels.by_node(
                 n,
                 passes,
@@ -171,18 +188,23 @@ class Run:
                 self.waves,
                 *self.bath,
                 *self.outside,
-                self.x,
-                self.spare,
+                self.both[0],
+                self.both[1],
+                self.side,
                 self.velocity,
                 force,
                 self.seen,
                 self.broken,
                 self.alarm,
+                min(threads(), len(self.taken)),
+                self.passed,
+                self.taken,
+                self.done,
             )
+            self.passed += passes
             if keep:
                 self._keep((n - first) // every, records, store)
-            if (min(n + passes, end) - n) % 2:
-                self.x, self.spare = self.spare, self.x
+            self.side = (self.side + min(n + passes, end) - n) % 2
             n += passes
 
     def _keep(self, place: int, records: dict[str, np.ndarray], store: np.ndarray) -> None:
