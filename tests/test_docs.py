@@ -13,6 +13,7 @@ import inspect
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import tomllib
@@ -42,6 +43,8 @@ BLOCK = re.compile(
 FILE = re.compile(r"# (\w+\.(?:py|toml))\n")
 ONE_SESSION = {"write_a_system.md", "write_a_controller.md"}
 """Pages whose sessions go on from the names in the files that they ask the reader to save."""
+STOPPED = {128 + number for number in (signal.SIGINT, signal.SIGTERM)}
+"""Statuses of a command that was asked to stop, say by a limit on the time of the tests."""
 LANGUAGES = {"python", "sh", "toml", "text", "json"}
 
 
@@ -105,6 +108,8 @@ def run_command(line: str, where: str) -> None:
         return
     assert words[0] == "sandbox", f"{where}: {line!r} would not run here; put <!-- not run: why --> above the block"
     done = CliRunner().invoke(app, words[1:])
+    if done.exit_code in STOPPED:  # a run hears the signal and ends well; what was asked to stop is this process
+        pytest.exit(f"{where}: {line}: {done.output.strip()[-200:]}", returncode=done.exit_code)
     assert done.exit_code == 0, f"{where}: {line}\n{done.output[-2000:]}\n{done.exception!r}"
 
 
