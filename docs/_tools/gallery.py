@@ -118,12 +118,9 @@ def draw_layers(setup: Any) -> Any:
             size = f"{units:,} units" if len(shape) == 1 else f"{' × '.join(map(str, shape))}\n= {units:,} units"
             axes.text(place, -0.58, f"{role}\n{size}", ha="center", va="top")
         for place, join in enumerate(joins):
-            convolution = join is not None and join.type == "conv"
-            text = (
-                f"{join.kernel} × {join.kernel} kernels,\n{join.pooling} × {join.pooling} means"
-                if convolution
-                else "dense"
-            )
+            text = "dense"
+            if join is not None and join.type == "conv":
+                text = f"{join.kernel} × {join.kernel} kernels,\n{join.pooling} × {join.pooling} means"
             axes.annotate(
                 "", (place + 0.84, 0), (place + 0.16, 0), arrowprops={"arrowstyle": "<->", "color": INK, "lw": 0.9}
             )

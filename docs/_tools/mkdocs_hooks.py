@@ -38,8 +38,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     stale = generate.stale()
     if stale:
         raise PluginError(f"{', '.join(stale)} differ from the code; run: {generate.COMMAND}")
-    listed = set(_entries(config.nav))
-    config.nav = _filled(config.nav, listed)
+    listed = set(_entries(config.nav or []))
+    config.nav = _filled(config.nav or [], listed)
     return config
 
 
