@@ -7,8 +7,8 @@ export default {
     el.append(host, said);
     const sketch = new Sketch(host, model.get("net"));
     const show = () => {
-      const { state, positions, stiffness } = model.get("frame");
-      sketch.show({ state: floats(state), positions: floats(positions), stiffness: floats(stiffness) });
+      const { state, positions, stiffness, sizes } = model.get("frame");
+      sketch.show({ state: floats(state), positions: floats(positions), stiffness: floats(stiffness), sizes });
     };
     const tell = () => {
       const figures = model.get("said");

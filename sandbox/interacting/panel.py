@@ -14,7 +14,7 @@ import traitlets
 from sandbox.errors import SandboxError
 from sandbox.interacting.play import Control, Frame, Play, advice
 from sandbox.plot.geometry import embed
-from sandbox.plot.sketch import web
+from sandbox.plot.sketch import sizes, web
 
 STEPS = 200
 """Of a slider, from its least to its greatest value."""
@@ -41,8 +41,9 @@ class Canvas(anywidget.AnyWidget):
         """Draw a frame and tell its figures, in one message. Its arrays travel as bytes, float32."""
         positions = None if frame.positions is None else embed(frame.positions)
         arrays = {"state": frame.state, "positions": positions, "stiffness": frame.stiffness}
+        packed = {k: None if a is None else np.asarray(a, dtype="<f4").tobytes() for k, a in arrays.items()}
         with self.hold_sync():
-            self.frame = {k: None if a is None else np.asarray(a, dtype="<f4").tobytes() for k, a in arrays.items()}
+            self.frame = packed | {"sizes": None if frame.stiffness is None else sizes([frame.stiffness])}
             self.said = figures
 
 

@@ -15,6 +15,7 @@ from matplotlib.colors import to_hex
 from sandbox.physics.network import Network
 from sandbox.plot.checks import role_nodes
 from sandbox.plot.geometry import embed, extent, fineness, spacing
+from sandbox.plot.scales import WidthScale
 from sandbox.plot.style import (
     CATEGORICAL,
     DIVERGING,
@@ -105,7 +106,7 @@ def describe(
         "stiffnessLabel": stiffness_label,
         "signed": signed,
         "state": _range(states, signed),
-        "stiffness": _sizes(stiffnesses),
+        "stiffness": sizes(stiffnesses),
         "strain": max(strains, default=0.0),
         "sequential": [to_hex(c) for c in SEQUENTIAL(np.linspace(0, 1, 256))],
         "diverging": [to_hex(c) for c in DIVERGING(np.linspace(0, 1, 256))],
@@ -118,6 +119,16 @@ def describe(
             "ink": INK,
         },
     }
+
+
+def sizes(stiffnesses: Iterable[np.ndarray]) -> list[float] | None:
+    """Least size of the stiffnesses, the one from which lines are as wide as can be, and the largest; as on paper."""
+    values = np.concatenate([np.zeros(0), *(np.ravel(s) for s in stiffnesses)])
+    values = np.abs(values[np.isfinite(values)])
+    if len(values) == 0:
+        return None
+    scale = WidthScale.over([values], 1.0)
+    return [scale.least, scale.most, float(values.max())]
 
 
 def frames(
@@ -172,13 +183,6 @@ def _largest_strain(network: Network, embedded: np.ndarray) -> float:
     now = network.lengths(embedded[:, : network.dimension])
     strain = np.abs(now[lengths > 0] / lengths[lengths > 0] - 1)
     return float(strain[np.isfinite(strain)].max(initial=0.0))
-
-
-def _sizes(samples: Iterable[np.ndarray]) -> list[float] | None:
-    """Least and greatest size of what is finite."""
-    finite = [np.abs(np.ravel(s)[np.isfinite(np.ravel(s))]) for s in samples]
-    values = np.concatenate(finite) if finite else np.zeros(0)
-    return [float(values.min()), float(values.max())] if len(values) else None
 
 
 def _range(samples: Iterable[np.ndarray], signed: bool) -> list[float] | None:

@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.physics import graphs
 from sandbox.physics.network import Network
-from sandbox.plot.sketch import describe, packed, web
+from sandbox.plot.sketch import describe, packed, sizes, web
 
 SHOW = "window.sketch = new Sketch(document.getElementById('here'), {net}); sketch.show({frame});"
 PAINTED = """
@@ -44,3 +44,20 @@ def test_networks_are_painted(browser: Any, tmp_path: Path, shape: str) -> None:
     assert painted > 300
     bare = Network(network.positions, np.zeros((0, 2), int))
     assert painted > 1.3 * sketch(browser, tmp_path, bare, frame, states=[values])  # edges, not only nodes
+
+
+def test_one_strong_bond_leaves_the_others_their_widths(browser: Any, tmp_path: Path) -> None:
+    """As on paper; a stronger one that comes later is as wide as the widest, and the key says so."""
+    network = graphs.triangular([6, 5])
+    stiffness = np.ones(network.n_edges)
+    stiffness[0] = 60.0
+    frame = f"{{state: null, positions: null, stiffness: floats('{packed(stiffness)}')}}"
+    sketch(browser, tmp_path, network, frame, stiffnesses=[stiffness])
+    widths = browser.execute_script("return [60, 4, 1].map(sketch.widthOf)")
+    assert widths[0] == widths[1] == pytest.approx(4 * widths[2])
+    assert browser.execute_script("return sketch.key.textContent").endswith("≥ 4")
+    stiffness[0] = 3.0
+    sketch(browser, tmp_path, network, frame, stiffnesses=[stiffness])
+    later = json.dumps(sizes([np.append(np.ones(network.n_edges), 100.0)]))
+    browser.execute_script(f"sketch.show({{...sketch.frame, sizes: {later}}})")
+    assert "≥ 4" in browser.execute_script("return sketch.key.textContent")

@@ -91,7 +91,7 @@ class Sketch {
     this.box = net.box.map((corner) => corner.slice());
     this.stateRange = net.state ? net.state.slice() : null;
     this.strainMost = net.strain || 0;
-    [this.stiffLeast, this.stiffMost] = net.stiffness || [Infinity, 0];
+    [this.stiffLeast, this.stiffMost, this.stiffLargest] = net.stiffness || [Infinity, 0, 0];
     this.turn = { yaw: 0.49, pitch: 0.31 };
     this.lengths = this.lengthsAt(this.rest);
     this.marked = new Int16Array(this.count).fill(-1);
@@ -110,20 +110,25 @@ class Sketch {
     this.stage = stage;
   }
 
-  /** Show a frame: {state: N, positions: N*dim, stiffness: E}, each a Float32Array or null. */
+  /**
+   * Show a frame: {state: N, positions: N*dim, stiffness: E}, each a Float32Array or null; with `sizes` as
+   * `net.stiffness` has them where its stiffnesses are not among those that `net` was described with.
+   */
   show(frame) {
     this.frame = frame;
-    const { state, positions, stiffness } = frame;
-    const before = JSON.stringify([this.stateRange, this.strainMost, this.stiffMost]);
+    const { state, positions, sizes } = frame;
+    const scales = () => JSON.stringify([this.stateRange, this.strainMost, this.stiffMost, this.stiffLargest]);
+    const before = scales();
     if (state) {
       let [low, high] = this.stateRange || [Infinity, -Infinity];
       for (const v of state) if (Number.isFinite(v)) { low = Math.min(low, v); high = Math.max(high, v); }
       if (this.net.signed) { high = Math.max(Math.abs(low), Math.abs(high)) || 1; low = -high; }
       if (high > low || !this.stateRange) this.stateRange = high > low ? [low, high] : [low - 0.5, low + 0.5];
     }
-    if (stiffness) for (const k of stiffness) if (Number.isFinite(k)) {
-      this.stiffMost = Math.max(this.stiffMost, Math.abs(k));
-      this.stiffLeast = Math.min(this.stiffLeast, Math.abs(k));
+    if (sizes) {
+      this.stiffLeast = Math.min(this.stiffLeast, sizes[0]);
+      this.stiffMost = Math.max(this.stiffMost, sizes[1]);
+      this.stiffLargest = Math.max(this.stiffLargest, sizes[2]);
     }
     this.strain = null;
     if (this.net.moves && positions && !state) {
@@ -140,7 +145,7 @@ class Sketch {
         }
       }
     }
-    if (!this.keyed || before !== JSON.stringify([this.stateRange, this.strainMost, this.stiffMost])) this.drawKey();
+    if (!this.keyed || before !== scales()) this.drawKey();
     this.request();
   }
 
@@ -256,7 +261,7 @@ class Sketch {
     const plain = Math.max(0.5, Math.min(0.09 * gap, 1.6));
     const { state } = this.frame;
     this.onEdges = Boolean(state) && radius < 1.2 && this.edges > 0;
-    this.widthOf = (k) => (this.uniform() ? 1.6 * plain : Math.max(0.5, (widest * Math.abs(k)) / (this.stiffMost || 1)));
+    this.widthOf = (k) => (this.uniform() ? 1.6 * plain : Math.max(0.5, widest * Math.min(1, Math.abs(k) / (this.stiffMost || 1))));
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     context.fillStyle = "#fff";
     context.fillRect(0, 0, this.width, this.height);
@@ -350,12 +355,18 @@ class Sketch {
     return this.stiffMost - this.stiffLeast <= 1e-6 * this.stiffMost;
   }
 
-  /** Up to three round stiffnesses within their range. */
+  /** Up to three stiffnesses within their range, round where they can be; the most too where larger ones are as wide. */
   examples() {
     if (this.uniform()) return [this.stiffMost];
     const round = roundTicks(this.stiffLeast, this.stiffMost, 4).filter((k) => k > 0);
     if (round.length < 2) return [this.stiffLeast || this.stiffMost / 2, this.stiffMost];
-    return [...new Set([0, (round.length - 1) >> 1, round.length - 1])].map((i) => round[i]);
+    const some = [...new Set([0, (round.length - 1) >> 1, round.length - 1])].map((i) => round[i]);
+    return this.beyond() && some[some.length - 1] !== this.stiffMost ? [...some.slice(-2), this.stiffMost] : some;
+  }
+
+  /** Whether some are stronger than the widest are drawn for. */
+  beyond() {
+    return this.stiffLargest > this.stiffMost;
   }
 
   drawKey() {
@@ -377,7 +388,7 @@ class Sketch {
       entries.push(make("span", { class: "sketch-entry" }, this.net.stiffnessLabel + ":"));
       for (const k of this.examples()) {
         const width = this.widthOf ? this.widthOf(k) : 2;
-        entries.push(entry(make("svg:line", { x1: -9, x2: 9, stroke: palette.edge, "stroke-width": width }), brief(k, 3)));
+        entries.push(entry(make("svg:line", { x1: -9, x2: 9, stroke: palette.edge, "stroke-width": width }), (this.beyond() && k === this.stiffMost ? "≥ " : "") + brief(k, 3)));
       }
     }
     this.key.replaceChildren(...entries);
