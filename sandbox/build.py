@@ -22,6 +22,7 @@ from sandbox.seeds import stream
 from sandbox.spread import draw
 from sandbox.task import Task
 from sandbox.terminals import Terminals
+from sandbox.units import Powers, unit
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,6 +210,11 @@ class Setup:
         if nodes.size and (nodes.min() < 0 or nodes.max() >= self.network.n_nodes):
             raise SandboxError(f"nodes {given} do not all exist; they run from 0 to {self.network.n_nodes - 1}")
         return nodes
+
+    def unit(self, quantity: Powers) -> str:
+        """The unit of a quantity, as the scene and its system name it."""
+        system = self.scene.system
+        return unit(quantity, self.scene.units, system.looks.state, system.stiffness_unit())
 
     def check(self) -> None:
         """Build everything, so that a mistake shows before anything is written."""

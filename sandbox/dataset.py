@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from sandbox.build import Setup
-from sandbox.units import ENERGY, LENGTH, NUMBER, STIFFNESS, TIME, VELOCITY, Powers, unit
+from sandbox.units import ENERGY, LENGTH, NUMBER, STIFFNESS, TIME, VELOCITY, Powers, force_on, squared, state_of
 
 
 def network_dataset(setup: Setup) -> xr.Dataset:
@@ -27,8 +27,9 @@ def network_dataset(setup: Setup) -> xr.Dataset:
 
 def annotate(data: xr.Dataset, setup: Setup) -> None:
     """Give every variable and coordinate its ``long_name`` and ``units``, and dimensions without coordinates theirs."""
-    system, state = setup.scene.system, _state(setup)
-    force = {"energy": 1, **{base: -power for base, power in state.items()}}
+    system = setup.scene.system
+    state = state_of(system.looks.moves)
+    force = force_on(state)
     known: dict[str, tuple[Powers, str]] = {
         **{name: (NUMBER, name) for name in ("node", "edge", "epoch", "sample", "knob", "relaxations")},
         "axis": (NUMBER, "axis of positions"),
@@ -50,13 +51,10 @@ def annotate(data: xr.Dataset, setup: Setup) -> None:
         "in_test": (NUMBER, "whether the sample is a test sample"),
     }
     if setup.scene.training is not None:
-        ports = {
-            t: force if terminals.kind == "force" else state for t, terminals in zip("io", setup.terminals, strict=True)
-        }
-        known |= {"input": (ports["i"], "input"), "target": (ports["o"], "target"), "output": (ports["o"], "output")}
+        inputs, outputs = (terminals.quantity(system.looks.moves) for terminals in setup.terminals)
+        known |= {"input": (inputs, "input"), "target": (outputs, "target"), "output": (outputs, "output")}
         for part in ("train", "test"):
-            squared = {base: 2 * power for base, power in ports["o"].items()}
-            known |= {f"{part}_loss": (squared, f"{part} loss")}
+            known |= {f"{part}_loss": (squared(outputs), f"{part} loss")}
             known |= {
                 f"{part}_{name}": (NUMBER, f"{part} {name}".replace("_", " ")) for name in ("accuracy", "strain_error")
             }
@@ -68,12 +66,7 @@ def annotate(data: xr.Dataset, setup: Setup) -> None:
     for name, variable in data.variables.items():
         quantity, said = known.get(str(name), ({str(name): 1}, str(name).replace("_", " ")))
         variable.attrs.setdefault("long_name", said)
-        variable.attrs["units"] = unit(quantity, setup.scene.units, system.looks.state, system.stiffness_unit())
-
-
-def _state(setup: Setup) -> Powers:
-    """What a state is: a length where it is positions."""
-    return LENGTH if setup.scene.system.looks.moves else {"state": 1}
+        variable.attrs["units"] = setup.unit(quantity)
 
 
 def fingerprint(setup: Setup) -> str:

@@ -11,7 +11,7 @@ import xarray as xr
 from sandbox.build import Setup
 from sandbox.physics.material import Material
 from sandbox.results import write_atomically
-from sandbox.units import FORCE, STIFFNESS, Powers, label, labelled, unit
+from sandbox.units import FORCE, STIFFNESS, label, labelled
 
 DPI = 200
 FRAMES = 90
@@ -46,17 +46,11 @@ def preview(setup: Setup) -> Any:
     return draw_network(
         setup.network,
         stiffness=stiffness,
-        stiffness_label=_labelled(setup, STIFFNESS, looks.stiffness),
+        stiffness_label=labelled(looks.stiffness, setup.unit(STIFFNESS)),
         roles=setup.roles,
         title=setup.scene.title or setup.scene.name,
         width=PAGE * 0.7,
     )
-
-
-def _labelled(setup: Setup, quantity: Powers, name: str) -> str:
-    """The label of what no run has recorded."""
-    system = setup.scene.system
-    return labelled(name, unit(quantity, setup.scene.units, system.looks.state, system.stiffness_unit()))
 
 
 def _learning(setup: Setup, data: xr.Dataset) -> dict[str, Any]:
@@ -106,7 +100,7 @@ def _mechanics(setup: Setup, positions: np.ndarray, stiffness: np.ndarray, data:
     }
     if isinstance(system, Material):
         tension = system.tension(positions[None], stiffness)[0]
-        name = _labelled(setup, FORCE, "tension")
+        name = labelled("tension", setup.unit(FORCE))
         figures["forces"] = draw_chains(network, tension, positions=positions, tension_label=name, **common)
     return figures
 

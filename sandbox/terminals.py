@@ -16,6 +16,7 @@ import numpy.typing as npt
 from sandbox.errors import BoundaryError
 from sandbox.physics.boundary import Boundary
 from sandbox.physics.system import System
+from sandbox.units import Powers, force_on, state_of
 
 Kind = Literal["value", "force", "pair"]
 
@@ -52,6 +53,11 @@ class Terminals:
 
     def __len__(self) -> int:
         return len(self.nodes)
+
+    def quantity(self, moves: bool) -> Powers:
+        """What is imposed or read there, where states are positions or not."""
+        state = state_of(moves)
+        return force_on(state) if self.kind == "force" else state
 
     @property
     def all_nodes(self) -> np.ndarray:

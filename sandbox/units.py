@@ -42,6 +42,21 @@ class Units(BaseModel):
     )
 
 
+def state_of(moves: bool) -> Powers:
+    """What a state is: a length where it is positions."""
+    return LENGTH if moves else {"state": 1}
+
+
+def force_on(state: Powers) -> Powers:
+    """What pushes a state."""
+    return {"energy": 1, **{base: -power for base, power in state.items()}}
+
+
+def squared(quantity: Powers) -> Powers:
+    """Its square."""
+    return {base: 2 * power for base, power in quantity.items()}
+
+
 def unit(quantity: Powers, names: Units | None, state: str, stiffness: Powers | None) -> str:
     """The attribute ``units`` of a quantity.
 
@@ -80,6 +95,11 @@ def label(variable: xr.DataArray, name: str = "", *, short: bool = False) -> str
 def labelled(name: str, unit: str) -> str:
     """A name with its unit; without, where the unit is 1 or not whole."""
     return name if unit in ("", "1") or "[" in unit else f"{name} ({pretty(unit)})"
+
+
+def measured(value: str, unit: str) -> str:
+    """The text of a value with its unit; without, where the unit is 1 or not whole."""
+    return value if unit in ("", "1") or "[" in unit else f"{value} {pretty(unit)}"
 
 
 def pretty(unit: str) -> str:

@@ -66,8 +66,8 @@ def play(
     setup = experiment.setup
     setup.check()
     if setup.scene.training is not None:
-        looks = setup.scene.system.looks
-        return BenchPlay(setup.apparatus, setup.task, looks, setup.roles, inputs=inputs, targets=targets, beta=beta)
+        looks, ranges = setup.scene.system.looks, {"inputs": inputs, "targets": targets}
+        return BenchPlay(setup.apparatus, setup.task, looks, setup.roles, setup.unit, **ranges, beta=beta)
     if setup.scene.relax is None:
         raise SandboxError(
             f"the scene {setup.scene.name!r} moves; interact shows states at rest: give a scene that learns or relaxes"

@@ -11,6 +11,7 @@ from sandbox.build import Setup
 from sandbox.errors import SandboxError
 from sandbox.interacting.play import Control, Frame, frame_of, net_of
 from sandbox.physics.equilibrium import NotConverged
+from sandbox.units import ENERGY, force_on, measured, state_of
 
 FURTHEST = 1.5
 """How far a load can be turned up, in units of what the scene asks."""
@@ -26,16 +27,18 @@ class LoadPlay:
     def __init__(self, setup: Setup) -> None:
         self.setup, scene = setup, setup.scene
         self.controls: list[Control] = []
+        state = state_of(scene.system.looks.moves)
+        imposed, force = setup.unit(state), setup.unit(force_on(state))
         self._shares = np.ones(len(scene.clamp) + len(scene.push))
         self._places: list[int] = []
         for number, clamp in enumerate(scene.clamp):
             given = clamp.displacement if clamp.displacement is not None else clamp.value
             if given is not None and np.any(given):
                 what = "displacement" if clamp.displacement is not None else "value"
-                self._add(number, f"{what} of {_said(clamp.nodes)}", given)
+                self._add(number, f"{what} of {_said(clamp.nodes)}", given, imposed)
         for number, push in enumerate(scene.push):
             if np.any(push.force):
-                self._add(len(scene.clamp) + number, f"force on {_said(push.nodes)}", push.force)
+                self._add(len(scene.clamp) + number, f"force on {_said(push.nodes)}", push.force, force)
         if not self.controls:
             raise SandboxError(
                 f"the scene {scene.name!r} has nothing to turn: no clamp displaces or sets a value but 0, and no push"
@@ -43,10 +46,11 @@ class LoadPlay:
         self.actions: Mapping[str, Callable[[], object]] = {"start again": self._start_again}
         self._state: np.ndarray | None = None
         frame, _ = self.look()
-        self.net = net_of(setup.system, setup.roles, scene.system.looks, frame)
+        self.net = net_of(setup.system, setup.roles, scene.system.looks, setup.unit, frame)
 
-    def _add(self, place: int, name: str, given: float | list[float]) -> None:
-        said = np.array2string(np.asarray(given), separator=", ")
+    def _add(self, place: int, name: str, given: float | list[float], unit: str) -> None:
+        numbers = ", ".join(f"{number:g}" for number in np.atleast_1d(given))
+        said = measured(f"({numbers})" if np.size(given) > 1 else numbers, unit)
         self._places.append(place)
         self.controls.append(Control(f"{name}: × {said}", "load", 0.0, FURTHEST, 1.0))
 
@@ -69,7 +73,7 @@ class LoadPlay:
             rest = system.relax(boundary, tolerance=settings.tolerance, method=settings.method)
         took = time.perf_counter() - began
         self._state = rest.state[0]
-        figures = {"energy": f"{float(rest.energy[0]):.4g}"}
+        figures = {"energy": measured(f"{float(rest.energy[0]):.4g}", setup.unit(ENERGY))}
         if looks.moves:
             strain = system.network.lengths(rest.state[0]) / system.network.lengths() - 1
             figures["largest strain"] = f"{float(np.abs(strain).max(initial=0.0)):.4g}"

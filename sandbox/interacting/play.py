@@ -16,6 +16,7 @@ from sandbox.physics.material import Material
 from sandbox.physics.system import System
 from sandbox.plot.sketch import describe
 from sandbox.task import Task
+from sandbox.units import STIFFNESS, Powers, force_on, labelled, measured, squared, state_of
 
 MOST_INPUTS = 12
 """Sliders of inputs; the others stay as the sample has them."""
@@ -86,6 +87,7 @@ class BenchPlay:
         task: gives samples to begin with.
         looks: names of what is drawn.
         roles: nodes by role.
+        unit: names the unit of a quantity; none by default.
         inputs, targets: ranges of the sliders.
         beta: the strongest nudging.
     """
@@ -96,6 +98,7 @@ class BenchPlay:
         task: Task | None = None,
         looks: Looks | None = None,
         roles: Mapping[str, np.ndarray] | None = None,
+        unit: Callable[[Powers], str] = lambda _: "",
         *,
         inputs: tuple[float, float] | None = None,
         targets: tuple[float, float] | None = None,
@@ -104,7 +107,9 @@ class BenchPlay:
         self.apparatus, self._task = apparatus, task
         self._began = apparatus.stiffness.copy(), apparatus.knobs.copy()
         system = apparatus.system
-        self._moves = looks.moves if looks else moves(system)
+        looks = looks or looks_of(system)
+        self._moves, self._unit = looks.moves, unit
+        self._read = apparatus.outputs.quantity(self._moves)
         self._inputs, self._targets = self._beginning()
         self._beta = 0.0
         self.controls = self._make_controls(inputs, targets, abs(beta))
@@ -117,7 +122,8 @@ class BenchPlay:
         self.net = net_of(
             system,
             roles or {"input": apparatus.inputs.all_nodes, "output": apparatus.outputs.all_nodes},
-            looks or looks_of(system),
+            looks,
+            unit,
             first,
         )
 
@@ -144,8 +150,10 @@ class BenchPlay:
         took = time.perf_counter() - began
         read = self.apparatus.read()[0]
         figures = {
-            "output": _numbers(read),
-            "loss": f"{0.5 * float(((read - self._targets) ** 2).sum()):.4g}",
+            "output": measured(_numbers(read), self._unit(self._read)),
+            "loss": measured(
+                f"{0.5 * float(((read - self._targets) ** 2).sum()):.4g}", self._unit(squared(self._read))
+            ),
             "relaxed in": f"{1e3 * took:.1f} ms",
             "relaxations": str(self.apparatus.meter.relaxations),
         }
@@ -186,17 +194,20 @@ class BenchPlay:
             first = int(task.train[0]) if len(task.train) else 0
             controls.append(Control("sample", "sample", 0, len(task.inputs) - 1, first, whole=True))
         fixed = np.zeros(len(self._inputs), dtype=bool) if task is None else task.constant
-        names = task.input_names if task is not None and task.input_names else ()
+        names: tuple[str, ...] = task.input_names if task is not None else ()
+        imposed, read = self._unit(self.apparatus.inputs.quantity(self._moves)), self._unit(self._read)
         for place in np.flatnonzero(~fixed)[:MOST_INPUTS]:
             span = inputs or self._span(float(self._inputs[place]), task and task.inputs[:, place])
             self._places[len(controls)] = int(place)
-            name = f"input {place}" + (f", {names[place]}" if place < len(names) else "")
-            controls.append(Control(name, "input", *span, value=float(self._inputs[place])))
+            name = names[place] if place < len(names) else f"input {place}"
+            controls.append(Control(labelled(name, imposed), "input", *span, value=float(self._inputs[place])))
         for place in range(len(self._targets)):
             span = targets or self._span(float(self._targets[place]), task and task.targets[:, place])
             self._places[len(controls)] = place
-            controls.append(Control(f"target {place}", "target", *span, value=float(self._targets[place])))
-        controls.append(Control("nudging", "nudging", -beta, beta, 0.0))
+            name = labelled(f"target {place}", read)
+            controls.append(Control(name, "target", *span, value=float(self._targets[place])))
+        spring = force_on(squared(self._read))
+        controls.append(Control(labelled("nudging", self._unit(spring)), "nudging", -beta, beta, 0.0))
         for control in controls:  # what is there can be shown, whatever range was asked for
             control.low, control.high = min(control.low, control.value), max(control.high, control.value)
         return controls
@@ -227,7 +238,9 @@ def looks_of(system: System) -> Looks:
     return Looks("state", system.law.stiffness if isinstance(system, Material) else "stiffness", moves(system))
 
 
-def net_of(system: System, roles: Mapping[str, np.ndarray], looks: Looks, first: Frame) -> dict[str, Any]:
+def net_of(
+    system: System, roles: Mapping[str, np.ndarray], looks: Looks, unit: Callable[[Powers], str], first: Frame
+) -> dict[str, Any]:
     """The network for the sketch; without its edges where there are too many."""
     network = system.network
     if network.n_edges > MOST_EDGES:
@@ -236,8 +249,8 @@ def net_of(system: System, roles: Mapping[str, np.ndarray], looks: Looks, first:
         network,
         roles=roles,
         moves=looks.moves,
-        state_label=looks.state,
-        stiffness_label=looks.stiffness,
+        state_label=labelled(looks.state, unit(state_of(looks.moves))),
+        stiffness_label=labelled(looks.stiffness, unit(STIFFNESS)),
         states=[] if first.state is None else [first.state],
         stiffnesses=[] if first.stiffness is None else [first.stiffness],
         positions=[] if first.positions is None else [first.positions],

@@ -98,12 +98,27 @@ def test_loads_of_a_scene_that_relaxes() -> None:
     full = scene.setup.system.relax(scene.setup.boundary)
     frame, figures = work.look()
     assert frame.positions == pytest.approx(full.state[0], abs=1e-8)
-    assert figures["energy"] == f"{full.energy[0]:.4g}"
+    assert figures["energy"] == f"{full.energy[0]:.4g} mJ"
     work.turn(0, 0.0)
     frame, figures = work.look()
     assert frame.positions == pytest.approx(scene.setup.network.positions, abs=1e-8)  # nothing pulls
     work.actions["start again"]()
-    assert work.look()[1]["energy"] == f"{full.energy[0]:.4g}"
+    assert work.look()[1]["energy"] == f"{full.energy[0]:.4g} mJ"
+
+
+def test_what_is_worked_has_the_units_of_its_scene() -> None:
+    work = play("iris_flow")
+    names = [c.name for c in work.controls]
+    assert [names[1], *names[-2:]] == ["sepal length (kPa)", "target 0 (kPa)", "nudging (W/kPa²)"]
+    assert (work.net["stateLabel"], work.net["stiffnessLabel"]) == ("pressure (kPa)", "conductance (L/(s·kPa))")
+    figures = work.look()[1]
+    assert figures["output"].endswith(" kPa")
+    assert figures["loss"].endswith(" kPa²")
+    work = play(sandbox.load("lattice_stretch", network={"shape": [8, 6], "hole": 0.0}))
+    assert work.controls[0].name == "displacement of right: × (2.4, 0) mm"
+    assert work.look()[1]["energy"].endswith(" mJ")
+    bare = play(sandbox.load("iris_flow", units={"state": None, "stiffness": None, "energy": None}))
+    assert bare.controls[-1].name == "nudging"  # a unit is whole or not there
 
 
 def test_large_networks_are_shown_without_edges() -> None:
