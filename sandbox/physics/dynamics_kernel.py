@@ -102,39 +102,28 @@ def dynamics_kernels(kind: Kind) -> Kernels:
     driven, friction, noise, parallel = kind.driven, kind.bath != "none", kind.bath == "langevin", kind.parallel
 
     @ti.func
-    def variable(x: ti.template(), i, j, frame: ti.template(), row):
-        """Vector along which a bond from i to j pulls, and the variable of its law."""
-        n = ti.Vector.zero(ti.f64, dim)
+    def gap_between(x: ti.template(), i, j):
+        gap = ti.Vector.zero(ti.f64, dim)
+        for c in ti.static(range(dim)):
+            gap[c] = x[j + c] - x[i + c]
+        return gap
+
+    @ti.func
+    def variable(gap, frame: ti.template(), row, crossing: ti.template()):
+        """Vector along which a bond pulls, and the variable of its law; ``gap``: from its first end to its second."""
+        n = gap
         v = 0.0
         if ti.static(projection):
             v = frame[row * width + dim]
             for c in ti.static(range(dim)):
                 n[c] = frame[row * width + c]
-                v += n[c] * (x[j + c] - x[i + c])
+                v += n[c] * gap[c]
         else:
             square = 0.0
             for c in ti.static(range(dim)):
-                n[c] = x[j + c] - x[i + c]
-                if ti.static(shifted):
+                if ti.static(crossing):
                     n[c] += frame[row * width + c]
                 square += n[c] * n[c]
-            v = ti.sqrt(square)
-        return n, v
-
-    @ti.func
-    def pair_variable(x: ti.template(), i, j, frame: ti.template(), row):
-        n = ti.Vector.zero(ti.f64, dim)
-        v = frame[row * width + dim]
-        square = 0.0
-        for c in ti.static(range(dim)):
-            gap = x[j + c] - x[i + c]
-            if ti.static(projection):
-                n[c] = frame[row * width + c]
-                v += n[c] * gap
-            else:
-                n[c] = gap
-                square += gap * gap
-        if ti.static(not projection):
             v = ti.sqrt(square)
         return n, v
 
@@ -146,14 +135,81 @@ def dynamics_kernels(kind: Kind) -> Kernels:
         return pull
 
     @ti.func
-    def pull_of(v, parameters: ti.template(), strides: ti.template(), p):
-        arguments = [parameters[q, p * strides[q]] for q in ti.static(range(n_parameters))]
+    def row_of(e, rows: ti.template()):
+        row = e
+        if ti.static(not projection and shifted):
+            row = rows[e]
+        return row
+
+    @ti.func
+    def pull_of(v, e, parameters: ti.template(), strides):
+        arguments = [parameters[q, e * strides[q]] for q in ti.static(range(n_parameters))]
         return per_length(edge_terms(v, *arguments)[1], v)
 
     @ti.func
-    def energy_of(v, parameters: ti.template(), strides: ti.template(), p):
-        arguments = [parameters[q, p * strides[q]] for q in ti.static(range(n_parameters))]
+    def energy_of(
+        x: ti.template(), i, j, e, rows: ti.template(), frame: ti.template(), parameters: ti.template(), strides
+    ):
+        _, v = variable(gap_between(x, i, j), frame, row_of(e, rows), shifted)
+        arguments = [parameters[q, e * strides[q]] for q in ti.static(range(n_parameters))]
         return edge_terms(v, *arguments)[0]
+
+    @ti.func
+    def pair_energy(x: ti.template(), i, j, b, q, pair_frame: ti.template(), pair_springs: ti.template()):
+        _, v = variable(gap_between(x, i, j), pair_frame, q, False)
+        off = v - pair_springs[b, 1, q]
+        return 0.5 * pair_springs[b, 0, q] * off * off
+
+    @ti.func
+    def pair_force(x: ti.template(), i, j, b, q, pair_frame: ti.template(), pair_springs: ti.template()):
+        n, v = variable(gap_between(x, i, j), pair_frame, q, False)
+        return n * per_length(pair_springs[b, 0, q] * (v - pair_springs[b, 1, q]), v)
+
+    @ti.func
+    def steps_of(strides: ti.template()):
+        return ti.Vector([strides[q] for q in ti.static(range(n_parameters))])
+
+    @ti.func
+    def pull_both(
+        first,
+        last,
+        origin,
+        x: ti.template(),
+        ends: ti.template(),
+        rows: ti.template(),
+        frame: ti.template(),
+        parameters: ti.template(),
+        strides,
+        force: ti.template(),
+    ):
+        """Add the forces of bonds on both of their ends.
+
+        Bonds that follow each other often begin at the same node: its position and force stay in registers.
+        """
+        i = -1
+        begin = ti.Vector.zero(ti.f64, dim)
+        sum = ti.Vector.zero(ti.f64, dim)
+        for e in range(first, last):
+            if origin + ends[2 * e] * dim != i:
+                if i >= 0:
+                    for c in ti.static(range(dim)):
+                        force[i + c] = sum[c]
+                i = origin + ends[2 * e] * dim
+                for c in ti.static(range(dim)):
+                    begin[c] = x[i + c]
+                    sum[c] = force[i + c]
+            j = origin + ends[2 * e + 1] * dim
+            gap = ti.Vector.zero(ti.f64, dim)
+            for c in ti.static(range(dim)):
+                gap[c] = x[j + c] - begin[c]
+            n, v = variable(gap, frame, row_of(e, rows), shifted)
+            f = n * pull_of(v, e, parameters, strides)
+            for c in ti.static(range(dim)):
+                sum[c] += f[c]
+                force[j + c] = force[j + c] - f[c]  # in place it would be an atomic
+        if i >= 0:
+            for c in ti.static(range(dim)):
+                force[i + c] = sum[c]
 
     @ti.func
     def node_force(value, k, g, node_parameters: ti.template(), springs: ti.template(), loads: ti.template()):
@@ -307,6 +363,7 @@ def dynamics_kernels(kind: Kind) -> Kernels:
                 continue
             b = turn // spread
             origin = b * n_state
+            every_edge = steps_of(strides)
             record = 0
             for s in range(passes):
                 n = first + s
@@ -320,18 +377,16 @@ def dynamics_kernels(kind: Kind) -> Kernels:
                         total = 0.0
                         lost = 0.0
                         for e in range(n_edges):
-                            row = e
-                            if ti.static(not projection and shifted):
-                                row = rows[e]
-                            _, v = variable(x, origin + ends[2 * e] * dim, origin + ends[2 * e + 1] * dim, frame, row)
-                            total, lost = accumulate(total, lost, energy_of(v, parameters, strides, e))
+                            i = origin + ends[2 * e] * dim
+                            j = origin + ends[2 * e + 1] * dim
+                            value = energy_of(x, i, j, e, rows, frame, parameters, every_edge)
+                            total, lost = accumulate(total, lost, value)
                         if ti.static(pairs):
                             for q in range(pair_ends.shape[0] // 2):
                                 i = origin + pair_ends[2 * q] * dim
                                 j = origin + pair_ends[2 * q + 1] * dim
-                                _, v = pair_variable(x, i, j, pair_frame, q)
-                                off = v - pair_springs[b, 1, q]
-                                total, lost = accumulate(total, lost, 0.5 * pair_springs[b, 0, q] * off * off)
+                                value = pair_energy(x, i, j, b, q, pair_frame, pair_springs)
+                                total, lost = accumulate(total, lost, value)
                         if ti.static(has_node_law or outside):
                             for k in range(n_state):
                                 g = origin + k
@@ -341,28 +396,15 @@ def dynamics_kernels(kind: Kind) -> Kernels:
                         energies[(record * batch + b) * 2 + POTENTIAL] = total
                 for k in range(n_state):
                     force[origin + k] = 0.0
-                for e in range(n_edges):
-                    i = origin + ends[2 * e] * dim
-                    j = origin + ends[2 * e + 1] * dim
-                    row = e
-                    if ti.static(not projection and shifted):
-                        row = rows[e]
-                    gap, v = variable(x, i, j, frame, row)
-                    pull = pull_of(v, parameters, strides, e)
-                    for c in ti.static(range(dim)):
-                        f = pull * gap[c]
-                        force[i + c] = force[i + c] + f  # in place it would be an atomic
-                        force[j + c] = force[j + c] - f
+                pull_both(0, n_edges, origin, x, ends, rows, frame, parameters, every_edge, force)
                 if ti.static(pairs):
                     for q in range(pair_ends.shape[0] // 2):
                         i = origin + pair_ends[2 * q] * dim
                         j = origin + pair_ends[2 * q + 1] * dim
-                        gap, v = pair_variable(x, i, j, pair_frame, q)
-                        pull = per_length(pair_springs[b, 0, q] * (v - pair_springs[b, 1, q]), v)
+                        f = pair_force(x, i, j, b, q, pair_frame, pair_springs)
                         for c in ti.static(range(dim)):
-                            f = pull * gap[c]
-                            force[i + c] = force[i + c] + f  # in place it would be an atomic
-                            force[j + c] = force[j + c] - f
+                            force[i + c] = force[i + c] + f[c]  # in place it would be an atomic
+                            force[j + c] = force[j + c] - f[c]
                 settle = ti.cast(fresh == 0 or s > 0, ti.i32)
                 advance = ti.cast(n < end, ti.i32)
                 for i in range(n_state // dim):
@@ -407,48 +449,34 @@ def dynamics_kernels(kind: Kind) -> Kernels:
         force: ti.template(),
     ):
         """Add the forces of all bonds on the nodes of a part."""
+        every_edge = steps_of(strides)
         for run in range(starts[part], starts[part + 1]):
+            first, last = runs[3 * run], runs[3 * run + 1]
             if runs[3 * run + 2] == INSIDE:
-                for e in range(runs[3 * run], runs[3 * run + 1]):
-                    i = origin + ends[2 * e] * dim
-                    j = origin + ends[2 * e + 1] * dim
-                    row = e
-                    if ti.static(not projection and shifted):
-                        row = rows[e]
-                    gap, v = variable(x, i, j, frame, row)
-                    pull = pull_of(v, parameters, strides, e)
-                    for c in ti.static(range(dim)):
-                        f = pull * gap[c]
-                        force[i + c] = force[i + c] + f  # in place it would be an atomic
-                        force[j + c] = force[j + c] - f
+                pull_both(first, last, origin, x, ends, rows, frame, parameters, every_edge, force)
             else:
                 side = runs[3 * run + 2] - 1
                 sign = 1.0 - 2.0 * side
-                for e in range(runs[3 * run], runs[3 * run + 1]):
+                for e in range(first, last):
                     i = origin + ends[2 * e] * dim
                     j = origin + ends[2 * e + 1] * dim
-                    row = e
-                    if ti.static(not projection and shifted):
-                        row = rows[e]
-                    gap, v = variable(x, i, j, frame, row)
-                    pull = sign * pull_of(v, parameters, strides, e)
+                    n, v = variable(gap_between(x, i, j), frame, row_of(e, rows), shifted)
+                    pull = sign * pull_of(v, e, parameters, every_edge)
                     near = origin + ends[2 * e + side] * dim
                     for c in ti.static(range(dim)):
-                        force[near + c] = force[near + c] + pull * gap[c]
+                        force[near + c] = force[near + c] + pull * n[c]
         if ti.static(pairs):
             for run in range(pair_starts[part], pair_starts[part + 1]):
                 kind = pair_runs[3 * run + 2]
                 for q in range(pair_runs[3 * run], pair_runs[3 * run + 1]):
                     i = origin + pair_ends[2 * q] * dim
                     j = origin + pair_ends[2 * q + 1] * dim
-                    gap, v = pair_variable(x, i, j, pair_frame, q)
-                    pull = per_length(pair_springs[b, 0, q] * (v - pair_springs[b, 1, q]), v)
+                    f = pair_force(x, i, j, b, q, pair_frame, pair_springs)
                     for c in ti.static(range(dim)):
-                        f = pull * gap[c]
                         if kind != SECOND:
-                            force[i + c] = force[i + c] + f
+                            force[i + c] = force[i + c] + f[c]
                         if kind != FIRST:
-                            force[j + c] = force[j + c] - f
+                            force[j + c] = force[j + c] - f[c]
 
     @ti.func
     def step_part(
@@ -612,11 +640,9 @@ def dynamics_kernels(kind: Kind) -> Kernels:
         for t in range(batch * n_edges):
             b = t // n_edges
             e = t - b * n_edges
-            row = e
-            if ti.static(not projection and shifted):
-                row = rows[e]
-            _, v = variable(x, b * n_state + ends[2 * e] * dim, b * n_state + ends[2 * e + 1] * dim, frame, row)
-            store[t] = energy_of(v, parameters, strides, e)
+            i = b * n_state + ends[2 * e] * dim
+            j = b * n_state + ends[2 * e + 1] * dim
+            store[t] = energy_of(x, i, j, e, rows, frame, parameters, steps_of(strides))
         for b in range(batch):
             origin = b * n_state
             total = 0.0
@@ -627,9 +653,7 @@ def dynamics_kernels(kind: Kind) -> Kernels:
                 for q in range(pair_ends.shape[0] // 2):
                     i = origin + pair_ends[2 * q] * dim
                     j = origin + pair_ends[2 * q + 1] * dim
-                    _, v = pair_variable(x, i, j, pair_frame, q)
-                    off = v - pair_springs[b, 1, q]
-                    total, lost = accumulate(total, lost, 0.5 * pair_springs[b, 0, q] * off * off)
+                    total, lost = accumulate(total, lost, pair_energy(x, i, j, b, q, pair_frame, pair_springs))
             if ti.static(has_node_law or outside):
                 for k in range(n_state):
                     g = origin + k
