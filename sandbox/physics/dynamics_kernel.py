@@ -10,10 +10,10 @@ Two forms give the same bits:
 - *by sample*: many steps in a launch, one thread per sample, each bond evaluated once and its force scattered to both
   ends, serially in the order of the edges;
 - *by node*: many steps in a launch, in parallel over parts of the nodes, each part with the bonds that have an end in
-  it, in the order of the edges. A bond between two parts is evaluated in both, for one end each. So every node adds up
-  the same forces in the same order whatever the parts are, and whoever works on them. A thread begins with the parts
-  that it had in the step before, which are in its cache, and then helps with those that are left; the next step begins
-  when no part of this one is.
+  it, in the order of the edges. A bond between two parts is evaluated in both, for one end each, from an image of the
+  other end, since whoever has that part may have moved it already. So every node adds up the same forces in the same
+  order whatever the parts are, and whoever works on them. A thread begins with the parts that it had in the step
+  before, which are in its cache, and then helps with those that are left; the next step begins when none is.
 
 No ``from __future__ import annotations`` here: Taichi reads the annotations of kernels.
 """
@@ -30,7 +30,7 @@ import taichi as ti
 from taichi.lang import impl
 
 from sandbox.physics import runtime
-from sandbox.physics.dynamics_tables import FIRST, INSIDE, SECOND
+from sandbox.physics.dynamics_tables import FIRST, INSIDE
 from sandbox.physics.launch import Direct
 from sandbox.physics.laws.generate import in_kernel
 from sandbox.physics.laws.law import EdgeLaw, NodeLaw
@@ -155,14 +155,14 @@ def dynamics_kernels(kind: Kind) -> Kernels:
         return edge_terms(v, *arguments)[0]
 
     @ti.func
-    def pair_energy(x: ti.template(), i, j, b, q, pair_frame: ti.template(), pair_springs: ti.template()):
-        _, v = variable(gap_between(x, i, j), pair_frame, q, False)
+    def pair_energy(gap, b, q, pair_frame: ti.template(), pair_springs: ti.template()):
+        _, v = variable(gap, pair_frame, q, False)
         off = v - pair_springs[b, 1, q]
         return 0.5 * pair_springs[b, 0, q] * off * off
 
     @ti.func
-    def pair_force(x: ti.template(), i, j, b, q, pair_frame: ti.template(), pair_springs: ti.template()):
-        n, v = variable(gap_between(x, i, j), pair_frame, q, False)
+    def pair_force(gap, b, q, pair_frame: ti.template(), pair_springs: ti.template()):
+        n, v = variable(gap, pair_frame, q, False)
         return n * per_length(pair_springs[b, 0, q] * (v - pair_springs[b, 1, q]), v)
 
     @ti.func
@@ -251,7 +251,6 @@ def dynamics_kernels(kind: Kind) -> Kernels:
         time_step: ti.f64,
         seed: ti.u64,
         x: ti.template(),
-        x_next: ti.template(),
         velocity: ti.template(),
         seen: ti.template(),
         coefficients: ti.template(),
@@ -304,7 +303,7 @@ def dynamics_kernels(kind: Kind) -> Kernels:
                     if wave >= 0:
                         angle = waves[b, wave, dim] * (ti.cast(n + 1, ti.f64) * time_step) + waves[b, wave, dim + 1]
                         value = held[g] + waves[b, wave, c] * ti.sin(angle)
-                x_next[g] = value
+                x[g] = value
                 if not (ti.abs(value) < HUGE):
                     finite = 0
             velocity[g] = v
@@ -385,7 +384,7 @@ def dynamics_kernels(kind: Kind) -> Kernels:
                             for q in range(pair_ends.shape[0] // 2):
                                 i = origin + pair_ends[2 * q] * dim
                                 j = origin + pair_ends[2 * q + 1] * dim
-                                value = pair_energy(x, i, j, b, q, pair_frame, pair_springs)
+                                value = pair_energy(gap_between(x, i, j), b, q, pair_frame, pair_springs)
                                 total, lost = accumulate(total, lost, value)
                         if ti.static(has_node_law or outside):
                             for k in range(n_state):
@@ -401,7 +400,7 @@ def dynamics_kernels(kind: Kind) -> Kernels:
                     for q in range(pair_ends.shape[0] // 2):
                         i = origin + pair_ends[2 * q] * dim
                         j = origin + pair_ends[2 * q + 1] * dim
-                        f = pair_force(x, i, j, b, q, pair_frame, pair_springs)
+                        f = pair_force(gap_between(x, i, j), b, q, pair_frame, pair_springs)
                         for c in ti.static(range(dim)):
                             force[i + c] = force[i + c] + f[c]  # in place it would be an atomic
                             force[j + c] = force[j + c] - f[c]
@@ -412,7 +411,7 @@ def dynamics_kernels(kind: Kind) -> Kernels:
                     for c in ti.static(range(dim)):
                         f[c] = force[origin + i * dim + c]
                     move(
-                        n, b, i, f, settle, advance, keep, time_step, seed, x, x, velocity, seen, coefficients, held,
+                        n, b, i, f, settle, advance, keep, time_step, seed, x, velocity, seen, coefficients, held,
                         drive, waves, heat, names, node_parameters, springs, loads, broken, alarm,
                     )  # fmt: skip
                 if keep:
@@ -429,111 +428,16 @@ def dynamics_kernels(kind: Kind) -> Kernels:
                     record += 1
 
     @ti.func
-    def pull_on(
-        b,
-        part,
-        x: ti.template(),
-        ends: ti.template(),
-        rows: ti.template(),
-        frame: ti.template(),
-        parameters: ti.template(),
-        strides: ti.template(),
-        starts: ti.template(),
-        runs: ti.template(),
-        pair_ends: ti.template(),
-        pair_frame: ti.template(),
-        pair_springs: ti.template(),
-        pair_starts: ti.template(),
-        pair_runs: ti.template(),
-        origin,
-        force: ti.template(),
-    ):
-        """Add the forces of all bonds on the nodes of a part."""
-        every_edge = steps_of(strides)
-        for run in range(starts[part], starts[part + 1]):
-            first, last = runs[3 * run], runs[3 * run + 1]
-            if runs[3 * run + 2] == INSIDE:
-                pull_both(first, last, origin, x, ends, rows, frame, parameters, every_edge, force)
-            else:
-                side = runs[3 * run + 2] - 1
-                sign = 1.0 - 2.0 * side
-                for e in range(first, last):
-                    i = origin + ends[2 * e] * dim
-                    j = origin + ends[2 * e + 1] * dim
-                    n, v = variable(gap_between(x, i, j), frame, row_of(e, rows), shifted)
-                    pull = sign * pull_of(v, e, parameters, every_edge)
-                    near = origin + ends[2 * e + side] * dim
-                    for c in ti.static(range(dim)):
-                        force[near + c] = force[near + c] + pull * n[c]
-        if ti.static(pairs):
-            for run in range(pair_starts[part], pair_starts[part + 1]):
-                kind = pair_runs[3 * run + 2]
-                for q in range(pair_runs[3 * run], pair_runs[3 * run + 1]):
-                    i = origin + pair_ends[2 * q] * dim
-                    j = origin + pair_ends[2 * q + 1] * dim
-                    f = pair_force(x, i, j, b, q, pair_frame, pair_springs)
-                    for c in ti.static(range(dim)):
-                        if kind != SECOND:
-                            force[i + c] = force[i + c] + f[c]
-                        if kind != FIRST:
-                            force[j + c] = force[j + c] - f[c]
+    def gap_from(here, side, far, x: ti.template(), images: ti.template()):
+        """From the first end of a bond to its second, of which one is in the part, and of the other there is an image.
 
-    @ti.func
-    def step_part(
-        n: ti.i64,
-        b,
-        part,
-        settle,
-        advance,
-        keep,
-        time_step: ti.f64,
-        seed: ti.u64,
-        ends: ti.template(),
-        rows: ti.template(),
-        frame: ti.template(),
-        parameters: ti.template(),
-        strides: ti.template(),
-        pair_ends: ti.template(),
-        pair_frame: ti.template(),
-        pair_springs: ti.template(),
-        nodes: ti.template(),
-        starts: ti.template(),
-        runs: ti.template(),
-        pair_starts: ti.template(),
-        pair_runs: ti.template(),
-        coefficients: ti.template(),
-        held: ti.template(),
-        drive: ti.template(),
-        waves: ti.template(),
-        heat: ti.template(),
-        names: ti.template(),
-        node_parameters: ti.template(),
-        springs: ti.template(),
-        loads: ti.template(),
-        x: ti.template(),
-        x_next: ti.template(),
-        velocity: ti.template(),
-        force: ti.template(),
-        seen: ti.template(),
-        broken: ti.template(),
-        alarm: ti.template(),
-    ):
-        """Step n of the nodes of a part of sample b."""
-        origin = b * drive.shape[0]
-        for k in range(origin + nodes[part] * dim, origin + nodes[part + 1] * dim):
-            force[k] = 0.0
-        pull_on(
-            b, part, x, ends, rows, frame, parameters, strides, starts, runs, pair_ends, pair_frame, pair_springs,
-            pair_starts, pair_runs, origin, force,
-        )  # fmt: skip
-        for i in range(nodes[part], nodes[part + 1]):
-            f = ti.Vector.zero(ti.f64, dim)
-            for c in ti.static(range(dim)):
-                f[c] = force[origin + i * dim + c]
-            move(
-                n, b, i, f, settle, advance, keep, time_step, seed, x, x_next, velocity, seen, coefficients, held,
-                drive, waves, heat, names, node_parameters, springs, loads, broken, alarm,
-            )  # fmt: skip
+        ``side``: which of the ends is here, at component ``here`` of ``x``; ``far``: component of the image.
+        """
+        sign = 1.0 - 2.0 * side
+        gap = ti.Vector.zero(ti.f64, dim)
+        for c in ti.static(range(dim)):
+            gap[c] = sign * (images[far + c] - x[here + c])
+        return gap
 
     @ti.kernel
     def by_node(
@@ -554,9 +458,13 @@ def dynamics_kernels(kind: Kind) -> Kernels:
         pair_springs: _tensor,
         nodes: _indices,  # (parts + 1,) first node of each part
         starts: _indices,  # (parts + 1,) of the runs of bonds that have an end in each part
-        runs: _indices,  # (3*runs,) first bond, past the last, and which ends are here
+        runs: _indices,  # (4*runs,) see Parts
+        far: _indices,  # images of the ends that are elsewhere
         pair_starts: _indices,
         pair_runs: _indices,
+        pair_far: _indices,
+        shared: _indices,  # (G,) nodes of which there are images
+        shared_starts: _indices,  # (parts + 1,) of those in each part
         coefficients: _matrix,
         held: _vector,
         drive: _indices,
@@ -567,8 +475,7 @@ def dynamics_kernels(kind: Kind) -> Kernels:
         springs: _vector,
         loads: _matrix,
         x: _vector,
-        x_next: _vector,
-        side: ti.i32,  # 1: the positions of the first step are in x_next, and those of the next will be in x
+        images: _vector,  # (2*B*G*D,) at even passes, and at odd ones
         velocity: _vector,
         force: _vector,  # scratch
         seen: _vector,
@@ -579,15 +486,20 @@ def dynamics_kernels(kind: Kind) -> Kernels:
         taken: _steps,  # (B*parts,) how many passes some thread has begun for each part
         done: _steps,  # (1,) parts that are finished, of all passes
     ):
+        n_state = drive.shape[0]
         n_parts = nodes.shape[0] - 1
-        total = taken.shape[0]
+        n_images = shared.shape[0] * dim
+        batch = heat.shape[0]
+        total = batch * n_parts
         for turn in range(workers * SPREAD):
             if turn % SPREAD != 0:
                 continue
+            every_edge = steps_of(strides)
             own = impl.call_internal("linear_thread_idx") % workers * total // workers
             for s in range(passes):
                 n = first + s
                 stamp = passed + s + 1
+                now = ti.cast((passed + s) % 2, ti.i32)
                 settle = ti.cast(fresh == 0 or s > 0, ti.i32)
                 advance = ti.cast(n < end, ti.i32)
                 for q in range(total):
@@ -595,21 +507,56 @@ def dynamics_kernels(kind: Kind) -> Kernels:
                     if ti.atomic_max(taken[t], stamp) < stamp:
                         b = t // n_parts
                         part = t - b * n_parts
-                        kept = keep * ti.cast(s == 0, ti.i32)
-                        if (side + s) % 2 == 0:
-                            step_part(
-                                n, b, part, settle, advance, kept, time_step, seed, ends, rows, frame, parameters,
-                                strides, pair_ends, pair_frame, pair_springs, nodes, starts, runs, pair_starts,
-                                pair_runs, coefficients, held, drive, waves, heat, names, node_parameters, springs,
-                                loads, x, x_next, velocity, force, seen, broken, alarm,
+                        origin = b * n_state
+                        image = (now * batch + b) * n_images
+                        for k in range(origin + nodes[part] * dim, origin + nodes[part + 1] * dim):
+                            force[k] = 0.0
+                        for run in range(starts[part], starts[part + 1]):
+                            begin, stop, kind = runs[4 * run], runs[4 * run + 1], runs[4 * run + 2]
+                            if kind == INSIDE:
+                                pull_both(begin, stop, origin, x, ends, rows, frame, parameters, every_edge, force)
+                            else:
+                                side = kind - FIRST
+                                for e in range(begin, stop):
+                                    here = origin + ends[2 * e + side] * dim
+                                    there = image + far[runs[4 * run + 3] + e - begin] * dim
+                                    gap = gap_from(here, side, there, x, images)
+                                    direction, v = variable(gap, frame, row_of(e, rows), shifted)
+                                    pull = (1.0 - 2.0 * side) * pull_of(v, e, parameters, every_edge)
+                                    for c in ti.static(range(dim)):
+                                        force[here + c] = force[here + c] + pull * direction[c]
+                        if ti.static(pairs):
+                            for run in range(pair_starts[part], pair_starts[part + 1]):
+                                begin, stop, kind = pair_runs[4 * run], pair_runs[4 * run + 1], pair_runs[4 * run + 2]
+                                for e in range(begin, stop):
+                                    if kind == INSIDE:
+                                        i = origin + pair_ends[2 * e] * dim
+                                        j = origin + pair_ends[2 * e + 1] * dim
+                                        f = pair_force(gap_between(x, i, j), b, e, pair_frame, pair_springs)
+                                        for c in ti.static(range(dim)):
+                                            force[i + c] = force[i + c] + f[c]
+                                            force[j + c] = force[j + c] - f[c]
+                                    else:
+                                        side = kind - FIRST
+                                        here = origin + pair_ends[2 * e + side] * dim
+                                        there = image + pair_far[pair_runs[4 * run + 3] + e - begin] * dim
+                                        gap = gap_from(here, side, there, x, images)
+                                        f = pair_force(gap, b, e, pair_frame, pair_springs)
+                                        for c in ti.static(range(dim)):
+                                            force[here + c] = force[here + c] + (1.0 - 2.0 * side) * f[c]
+                        for i in range(nodes[part], nodes[part + 1]):
+                            f = ti.Vector.zero(ti.f64, dim)
+                            for c in ti.static(range(dim)):
+                                f[c] = force[origin + i * dim + c]
+                            move(
+                                n, b, i, f, settle, advance, keep * ti.cast(s == 0, ti.i32), time_step, seed, x,
+                                velocity, seen, coefficients, held, drive, waves, heat, names, node_parameters,
+                                springs, loads, broken, alarm,
                             )  # fmt: skip
-                        else:
-                            step_part(
-                                n, b, part, settle, advance, kept, time_step, seed, ends, rows, frame, parameters,
-                                strides, pair_ends, pair_frame, pair_springs, nodes, starts, runs, pair_starts,
-                                pair_runs, coefficients, held, drive, waves, heat, names, node_parameters, springs,
-                                loads, x_next, x, velocity, force, seen, broken, alarm,
-                            )  # fmt: skip
+                        image = ((1 - now) * batch + b) * n_images
+                        for g in range(shared_starts[part], shared_starts[part + 1]):
+                            for c in ti.static(range(dim)):
+                                images[image + g * dim + c] = x[origin + shared[g] * dim + c]
                         ti.atomic_add(done[0], 1)
                 # Whoever works on a part waits for nobody, so this ends however many threads there are.
                 while ti.atomic_max(done[0], 0) < stamp * total:
@@ -653,7 +600,9 @@ def dynamics_kernels(kind: Kind) -> Kernels:
                 for q in range(pair_ends.shape[0] // 2):
                     i = origin + pair_ends[2 * q] * dim
                     j = origin + pair_ends[2 * q + 1] * dim
-                    total, lost = accumulate(total, lost, pair_energy(x, i, j, b, q, pair_frame, pair_springs))
+                    total, lost = accumulate(
+                        total, lost, pair_energy(gap_between(x, i, j), b, q, pair_frame, pair_springs)
+                    )
             if ti.static(has_node_law or outside):
                 for k in range(n_state):
                     g = origin + k

@@ -72,24 +72,19 @@ class Run:
         )
         self.kernels: Kernels = dynamics_kernels(kind)
         self.tables, self.parts = tables, cut(material, boundary, threads())
-        self.both, self.side = np.stack([state.ravel(), state.ravel()]), 0
-        self.velocity, self.seen = velocities.ravel().copy(), np.zeros(state.size)
+        self.x, self.velocity, self.seen = state.ravel().copy(), velocities.ravel().copy(), np.zeros(state.size)
         self.held = boundary.values.ravel() if drives else np.zeros(1)
         self.wave_of, self.waves, self.driven = wave_of, waves, bool(drives)
         self.broken = np.zeros(self.batch * self.shape[1], dtype=np.int64)
         self.alarm = np.zeros(1, dtype=np.int32)
         self.passed, self.done = 0, np.zeros(1, dtype=np.int64)
         self.taken = np.zeros(self.batch * (len(self.parts.tables[0]) - 1), dtype=np.int64)
+        self.images = np.zeros((2, self.batch, max(1, len(self.parts.shared)), self.shape[2]))
         self.coefficients = coefficients(masses, damping, boundary.clamped, time_step)
         self.bath = (np.sqrt(temperature), samples)
         none = np.zeros((1, 1))
         loads = np.stack([boundary.forces.ravel(), boundary.spring_targets.ravel()]) if outside else none
         self.outside = (material.node_parameter_rows, boundary.spring_stiffness.ravel(), loads)
-
-    @property
-    def x(self) -> np.ndarray:
-        """The positions, where they were last written."""
-        return self.both[self.side]
 
     def go(self, first: int, steps: int, every: int, record: set[str], method: Method) -> Trajectory:
         """Run, recording at ``first`` and each ``every`` steps from there."""
@@ -125,7 +120,7 @@ class Run:
         return max(1, int(LAUNCH_SECONDS / self._one_pass()))
 
     def _by_sample(self, first: int, steps: int, every: int, records: dict[str, np.ndarray]) -> None:
-        end, n, force = first + steps, first, np.empty(self.x.size)
+        end, n, force = first + steps, first, np.empty_like(self.x)
         one_pass = (self.n_bonds + self.n_state) * self.batch * SECONDS_PER_BOND
         passes = max(1, min(int(LAUNCH_SECONDS / one_pass), every * max(1, MAX_CHUNK // self.x.size)))
         while n <= end and not self.alarm[0]:
@@ -166,11 +161,14 @@ class Run:
         end, n = first + steps, first
         most = self._most_passes()
         store = np.empty(max(1, self.batch * self.n_edges) if "energy" in records else 1)
-        force = np.empty(self.x.size)
+        force = np.empty_like(self.x)
+        if len(self.parts.shared):
+            self.images[self.passed % 2] = self.x.reshape(self.shape)[:, self.parts.shared]
         while n <= end and not self.alarm[0]:
             since = (n - first) % every
             keep = since == 0 and bool(records)
             passes = 1 if keep else min(most, end + 1 - n, every - since if records else most)
+            x = self.x.copy() if keep else self.x  # the pass moves on
             self.kernels.by_node(
                 n,
                 passes,
@@ -188,9 +186,8 @@ class Run:
                 self.waves,
                 *self.bath,
                 *self.outside,
-                self.both[0],
-                self.both[1],
-                self.side,
+                self.x,
+                self.images.ravel(),
                 self.velocity,
                 force,
                 self.seen,
@@ -203,13 +200,12 @@ class Run:
             )
             self.passed += passes
             if keep:
-                self._keep((n - first) // every, records, store)
-            self.side = (self.side + min(n + passes, end) - n) % 2
+                self._keep((n - first) // every, x, records, store)
             n += passes
 
-    def _keep(self, place: int, records: dict[str, np.ndarray], store: np.ndarray) -> None:
+    def _keep(self, place: int, x: np.ndarray, records: dict[str, np.ndarray], store: np.ndarray) -> None:
         if "positions" in records:
-            records["positions"][place] = self.x.reshape(self.shape)
+            records["positions"][place] = x.reshape(self.shape)
         if "velocities" in records:
             records["velocities"][place] = self.seen.reshape(self.shape)
         if "energy" in records:
@@ -219,7 +215,7 @@ class Run:
                 self.tables.pair_springs,
                 self.coefficients,
                 *self.outside,
-                self.x,
+                x,
                 self.seen,
                 store,
                 records["energy"][place].ravel(),

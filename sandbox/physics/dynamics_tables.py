@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -35,15 +36,26 @@ class Bonds:
 class Parts:
     """Nodes cut into runs of consecutive ones, and which bonds each needs.
 
+    A run of bonds has four entries: its first bond, one past the last, which of their ends are in the part, and, where
+    that is one, where in ``far`` the images of the others begin. A part's runs are in ascending order of bonds.
+
     Attributes:
-        tables: ``nodes`` (parts + 1,) first node of each; ``starts`` (parts + 1,) and ``runs`` (3R,) of edges, and of
-            pairs. A run is a first bond, one past the last, and which of their ends are in the part; the bonds of part
-            p are in runs ``starts[p]`` to ``starts[p + 1]``, ascending.
+        tables: ``nodes`` (parts + 1,) first node of each; of the edges ``starts`` (parts + 1,) of the runs of each
+            part, ``runs`` (4R,), ``far``; the same of the pairs; ``shared``, the nodes of which other parts need an
+            image, ascending, and ``shared_starts`` (parts + 1,).
+        shared: (G,) the same, empty if there are none.
         evaluated: bonds evaluated in a pass, those between two parts twice.
     """
 
     tables: tuple[np.ndarray, ...]
+    shared: np.ndarray
     evaluated: int
+
+
+class _Runs(NamedTuple):
+    starts: np.ndarray
+    runs: np.ndarray  # (R, 4)
+    far: np.ndarray  # nodes
 
 
 def cut(material: Material, boundary: Boundary, threads: int) -> Parts:
@@ -53,15 +65,20 @@ def cut(material: Material, boundary: Boundary, threads: int) -> Parts:
     nodes = np.linspace(0, n_nodes, min(count, n_nodes) + 1).astype(np.int32)
     key = b"dynamics parts" + count.to_bytes(8, "little")
     of_edges = material.caches.get(key)
-    if not isinstance(of_edges, tuple):
+    if not isinstance(of_edges, _Runs):
         of_edges = material.caches[key] = _runs(material.network.edges, nodes)
-    of_pairs = _runs(boundary.pairs, nodes)
-    evaluated = sum(int((runs[1::3] - runs[::3]).sum()) for runs in (of_edges[1], of_pairs[1]))
-    return Parts((nodes, *of_edges, *of_pairs), evaluated)
+    both = of_edges, _runs(boundary.pairs, nodes)
+    shared = np.unique(np.concatenate([found.far for found in both]))
+    tables = [nodes]
+    for found in both:
+        tables += [found.starts, found.runs.ravel(), np.searchsorted(shared, found.far).astype(np.int32)]
+    tables += [shared, np.searchsorted(shared, nodes).astype(np.int32)]
+    evaluated = sum(int((found.runs[:, 1] - found.runs[:, 0]).sum()) for found in both)
+    return Parts(tuple(map(never_empty, tables)), shared, evaluated)
 
 
-def _runs(ends: np.ndarray, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """``starts`` and ``runs`` of :class:`Parts` for bonds (E, 2)."""
+def _runs(ends: np.ndarray, nodes: np.ndarray) -> _Runs:
+    """Runs of :class:`Parts` for bonds (E, 2)."""
     home = np.searchsorted(nodes, ends, side="right") - 1
     across = home[:, 0] != home[:, 1]
     twice = np.flatnonzero(across)
@@ -75,8 +92,11 @@ def _runs(ends: np.ndarray, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     first = np.flatnonzero(fresh)
     last = np.append(first[1:], len(part)) - 1 if len(first) else first
     starts = np.searchsorted(part[first], np.arange(len(nodes)))
-    runs = np.stack([bond[first], bond[last] + 1, kind[first]], axis=1)
-    return starts.astype(np.int32), never_empty(runs.ravel().astype(np.int32))
+    alone = kind != INSIDE
+    far = ends[bond[alone], np.where(kind[alone] == FIRST, 1, 0)]
+    before = np.cumsum(alone) - alone
+    runs = np.stack([bond[first], bond[last] + 1, kind[first], before[first]], axis=1)
+    return _Runs(starts.astype(np.int32), runs.astype(np.int32), far.astype(np.int32))
 
 
 def bonds(material: Material, boundary: Boundary, stiffness: np.ndarray) -> Bonds:
