@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from sandbox import apparatus_state
+from sandbox.apparatus import state as apparatus_state
 from sandbox.build import Setup
 from sandbox.dataset import fingerprint, network_dataset
 from sandbox.errors import RunError, SandboxError

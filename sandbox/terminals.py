@@ -20,6 +20,9 @@ from sandbox.units import Powers, force_on, state_of
 
 Kind = Literal["value", "force", "pair"]
 
+GRIP = 100.0
+"""Stiffness of the springs that clamp an output pair."""
+
 
 @dataclass(frozen=True, eq=False)
 class Terminals:
@@ -91,6 +94,21 @@ class Terminals:
         if not 0 <= self.component < system.components:
             raise BoundaryError(f"{role} terminals ask for component {self.component} of {system.components}")
 
+    def rows(self, values: npt.ArrayLike, what: str) -> np.ndarray:
+        """Values (B, n) of the terminals, given as such or as (n,) for one sample.
+
+        Raises:
+            BoundaryError: saying what they are, where the shape is another or a number is not finite.
+        """
+        width = len(self)
+        rows = np.atleast_2d(np.asarray(values, dtype=float))
+        if rows.ndim != 2 or rows.shape[1] != width:
+            raise BoundaryError(f"{what} have shape {np.shape(values)}; expected ({width},) or (samples, {width})")
+        if not np.isfinite(rows).all():
+            sample, place = np.argwhere(~np.isfinite(rows))[0]
+            raise BoundaryError(f"{what} must be finite; sample {sample}, terminal {place} is {rows[sample, place]}")
+        return rows
+
     def drive(self, system: System, boundary: Boundary, values: np.ndarray) -> Boundary:
         """Impose input values (B, n) on a boundary.
 
@@ -113,6 +131,12 @@ class Terminals:
             node, component = np.unravel_index(np.argmax(np.abs(turning)), turning.shape)
             boundary = boundary.clamp([int(node)], [[rest[node, component]]], [int(component)])
         return boundary
+
+    def grip(self, system: System, boundary: Boundary, values: np.ndarray) -> Boundary:
+        """Hold outputs at values (B, n). Of a pair the distance is wanted, not the place: a stiff spring holds it."""
+        if self.kind == "pair":
+            return self.nudge(boundary, values, GRIP)
+        return self.drive(system, boundary, values)
 
     def pair_places(self, system: System, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """States (B, n, D), (B, n, D) of the two ends of every pair at which the pair reads ``values`` (B, n)."""
@@ -152,3 +176,26 @@ class Terminals:
         np.add.at(gradient, np.s_[:, self.nodes[:, 0]], -error[..., None] * direction)  # pyright: ignore[reportArgumentType]
         np.add.at(gradient, np.s_[:, self.nodes[:, 1]], error[..., None] * direction)  # pyright: ignore[reportArgumentType]
         return gradient
+
+
+def check_overlaps(inputs: Terminals, outputs: Terminals, surroundings: Boundary) -> None:
+    """See that a place is held by one thing only, and that an output is free to move.
+
+    Raises:
+        BoundaryError: naming the node.
+    """
+    held = surroundings.clamped.copy()
+    driven = np.zeros_like(held)
+    if inputs.kind == "pair":
+        driven[inputs.nodes.ravel()] = True
+    elif inputs.kind == "value":
+        driven[inputs.nodes, inputs.component] = True
+    both = np.flatnonzero((held & driven).any(axis=1))
+    if len(both):
+        raise BoundaryError(f"node {int(both[0])} is an input, and clamped by the surroundings too; drop one of them")
+    held |= driven
+    at_outputs = held[outputs.nodes]
+    stuck = at_outputs.all(axis=(1, 2)) if outputs.kind == "pair" else at_outputs[:, outputs.component]
+    if stuck.any():
+        place = outputs.nodes[int(np.argmax(stuck))].tolist()
+        raise BoundaryError(f"the output at node {place} is clamped, so it can neither answer nor be nudged")

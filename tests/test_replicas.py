@@ -38,9 +38,9 @@ def test_each_replica_ends_where_it_would_have_ended_alone():
 
 
 def test_one_that_meets_a_step_it_cannot_replay_goes_on_alone(monkeypatch):
-    from sandbox import apparatus
+    from sandbox.apparatus import replaying
 
-    replay = apparatus.replay
+    replay = replaying.replay
 
     def stops(material, streams, **settings):
         if len(streams) > 1:
@@ -52,7 +52,7 @@ def test_one_that_meets_a_step_it_cannot_replay_goes_on_alone(monkeypatch):
     alone = [Learner(setup) for setup in setups([[], ["controller.beta=0.3"]])]
     for learner in alone:
         learner.train_epoch()
-    monkeypatch.setattr(apparatus, "replay", stops)
+    monkeypatch.setattr(replaying, "replay", stops)
     replicas = sandbox.Replicas(setups([[], ["controller.beta=0.3"]]))
     replicas.train(1)
     for learner, other in zip(replicas.learners, alone, strict=True):

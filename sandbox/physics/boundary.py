@@ -144,6 +144,18 @@ class Boundary:
             pair_targets=self.pair_targets[one],
         )
 
+    def repeated(self, batch: int) -> Boundary:
+        """The boundary of one sample for each sample of a batch."""
+        if batch == self.batch:
+            return self
+        return replace(
+            self,
+            values=np.repeat(self.values, batch, axis=0),
+            forces=np.repeat(self.forces, batch, axis=0),
+            spring_targets=np.repeat(self.spring_targets, batch, axis=0),
+            pair_targets=np.repeat(self.pair_targets, batch, axis=0),
+        )
+
     def _check_nodes(self, nodes: np.ndarray) -> None:
         bad = nodes[(nodes < 0) | (nodes >= self.n_nodes)]
         if len(bad):

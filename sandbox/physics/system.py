@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from sandbox.errors import SandboxError
 from sandbox.physics.boundary import Boundary
 from sandbox.physics.equilibrium import Equilibrium
 from sandbox.physics.knobs import Knobs
@@ -104,3 +105,34 @@ def stiffness_groups(system: System) -> Mapping[str, slice]:
 def relaxes_jointly(system: System) -> bool:
     """Whether free stiffnesses and state end at a minimum of their joint energy."""
     return getattr(system, "relaxes_jointly", True)
+
+
+def check_equilibrium(system: System, result: object, boundary: Boundary) -> None:
+    """Look over what a system gave as its equilibrium: shapes, and finite where it says converged.
+
+    Raises:
+        SandboxError: naming the system, and what is wrong.
+    """
+    name = type(system).__name__
+    if not isinstance(result, Equilibrium):
+        raise SandboxError(f"{name}.relax gave a {type(result).__name__}; it must give an Equilibrium")
+    batch = boundary.batch
+    shapes = {"state": boundary.values.shape, "stiffness": system.stiffness.shape, "energy": (batch,)}
+    for what, shape in {**shapes, "status": (batch,), "iterations": (batch,), "indefinite": (batch,)}.items():
+        if np.shape(getattr(result, what)) != shape:
+            raise SandboxError(f"{name}.relax gave {what} of shape {np.shape(getattr(result, what))}; expected {shape}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        sound = np.isfinite(result.state.sum()) and np.isfinite(np.dot(result.stiffness, result.stiffness))
+    if sound or not result.converged.all():
+        return
+    bad = np.argwhere(~np.isfinite(result.state))
+    if len(bad):
+        sample, node, _ = bad[0]
+        where = f"the state of node {node} in sample {sample}"
+    elif np.isfinite(result.stiffness).all():
+        return  # only the sum overflowed
+    else:
+        where, sample = f"stiffness {int(np.argmin(np.isfinite(result.stiffness)))}", 0
+    raise SandboxError(
+        f"{name}.relax says it converged, and {where} is not finite at iteration {int(result.iterations[sample])}"
+    )

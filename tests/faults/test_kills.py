@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 import sandbox
-from sandbox import apparatus_state, moving
+from sandbox import moving
+from sandbox.apparatus import state as apparatus_state
 from sandbox.bench import Bench
 from sandbox.errors import RunError
 from sandbox.interrupts import Interrupted
@@ -45,7 +46,7 @@ LEARNING: dict[str, dict[str, Any]] = {
 
 BUILT = {
     "system", "inputs", "outputs", "surroundings", "coupling", "homeostat", "tolerance", "drift_tolerance", "fresh",
-    "imperfections", "_bounded", "_at_bounds_as_built", "_runaway", "_flaws", "_checked_knobs", "_boundary",
+    "imperfections", "_watch", "_flaws", "_checked_knobs", "_boundary",
 }  # fmt: skip
 """What an apparatus has that is a function of the scene, or of what is saved."""
 

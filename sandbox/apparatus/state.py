@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sandbox.apparatus import Apparatus, Meter
+from sandbox.apparatus.apparatus import Apparatus
+from sandbox.apparatus.meter import Meter
 from sandbox.errors import RunError
 from sandbox.physics.equilibrium import Equilibrium
 
