@@ -196,9 +196,9 @@ class BenchPlay:
         fixed = np.zeros(len(self._inputs), dtype=bool) if task is None else task.constant
         names: tuple[str, ...] = task.input_names if task is not None else ()
         imposed, read = self._unit(self.apparatus.inputs.quantity(self._moves)), self._unit(self._read)
-        for place in np.flatnonzero(~fixed)[:MOST_INPUTS]:
+        for place in map(int, np.flatnonzero(~fixed)[:MOST_INPUTS]):
             span = inputs or self._span(float(self._inputs[place]), task and task.inputs[:, place])
-            self._places[len(controls)] = int(place)
+            self._places[len(controls)] = place
             name = names[place] if place < len(names) else f"input {place}"
             controls.append(Control(labelled(name, imposed), "input", *span, value=float(self._inputs[place])))
         for place in range(len(self._targets)):
