@@ -53,6 +53,7 @@ class Event:
         step: the first of them. Training steps are counted from 1; 0 is outside training.
         count: how often: phases, stiffnesses that came to a bound (less those that left one), knobs or steps, by kind.
         detail: where, or how much.
+        size: of what may go on from step to step, the largest so far, which is also what the detail is of.
     """
 
     kind: str
@@ -60,6 +61,7 @@ class Event:
     last_step: int
     count: int
     detail: str = ""
+    size: float | None = None
 
 
 class Events:
@@ -82,17 +84,29 @@ class Events:
         self._kept: dict[str, int] = {}
         self._last: dict[str, Event] = {}
 
-    def add(self, kind: Kind, count: int = 1, detail: str = "", *, last_step: int | None = None) -> None:
-        """Take note.
+    def add(
+        self,
+        kind: Kind,
+        count: int = 1,
+        detail: str = "",
+        *,
+        last_step: int | None = None,
+        size: float | None = None,
+    ) -> None:
+        """Take note. What has a size, and was there in the step before, goes on: it is the same event.
 
         Raises:
             StrictError: if the log is strict.
         """
-        event = Event(kind.value, self.step, self.step if last_step is None else last_step, int(count), detail)
+        event = Event(kind.value, self.step, self.step if last_step is None else last_step, int(count), detail, size)
         self.counts[event.kind] = self.counts.get(event.kind, 0) + event.count
         kept, last = self._kept.get(event.kind, 0), self._last.get(event.kind)
         if last is not None and (last.step, last.last_step, last.detail) == (event.step, event.last_step, detail):
             last.count += event.count
+        elif last is not None and last.size is not None and size is not None and event.step <= last.last_step + 1:
+            last.count, last.last_step = last.count + event.count, max(last.last_step, event.last_step)
+            if size > last.size:
+                last.size, last.detail = size, detail
         elif kept < MAX_ENTRIES:
             self.entries.append(event)
             self._kept[event.kind], self._last[event.kind] = kept + 1, event
@@ -104,12 +118,9 @@ class Events:
             )
 
     def lines(self) -> list[str]:
-        """A line for each kind that happened: how often, when first, and what may help."""
-        firsts: dict[str, Event] = {}
-        for event in self.entries:
-            firsts.setdefault(event.kind, event)
+        """A line for each kind that happened: how often, when first, what was the largest, and what may help."""
         return [
-            f"{kind}: {count} time(s), first in step {firsts[kind].step}; {Kind(kind).advice}"
+            f"{kind}: {count} time(s), {_when([e for e in self.entries if e.kind == kind])}; {Kind(kind).advice}"
             for kind, count in sorted(self.counts.items())
         ]
 
@@ -126,3 +137,9 @@ class Events:
             self.entries.append(event)
             self._kept[event.kind] = self._kept.get(event.kind, 0) + 1
             self._last[event.kind] = event
+
+
+def _when(events: list[Event]) -> str:
+    """When the events of a kind began and, of those with a size, which was the largest."""
+    largest = max((e for e in events if e.size is not None), key=lambda e: e.size or 0.0, default=None)
+    return f"first in step {events[0].step}" + (f", the largest: {largest.detail}" if largest else "")

@@ -161,10 +161,34 @@ def test_knobs_that_run_away():
     rig.nudge([[0.9]], 0.1)
     rig.hold()
     assert rig.events.counts[Kind.RUNAWAY] == int((np.abs(rig.knobs) > 1.5e3).sum()) > 0
+    (event,) = (e for e in rig.events.entries if e.kind == Kind.RUNAWAY)
+    knob = int(np.abs(rig.knobs).argmax())
+    assert (event.size, event.detail) == (abs(rig.knobs[knob]), f"knob {knob} at {rig.knobs[knob]:.3g}")
     tame = apparatus(compliance=1.0)
     tame.clamp([0.0, 1.0])
     tame.hold()
     assert Kind.RUNAWAY not in tame.events.counts
+
+
+def test_what_goes_on_is_one_event():
+    log = Events()
+    for log.step in [3, 4, 5, 9]:
+        log.add(Kind.RUNAWAY, 2, f"knob 0 at {10 - log.step}", size=10.0 - log.step)
+    log.step = 10
+    log.add(Kind.RUNAWAY, 1, "knob 1 at 30", last_step=14, size=30.0)
+    assert [(e.step, e.last_step, e.count, e.detail) for e in log.entries] == [
+        (3, 5, 6, "knob 0 at 7"),
+        (9, 14, 3, "knob 1 at 30"),
+    ]
+    again = Events()
+    again.restore(json.loads(json.dumps(log.record())))
+    for each in (log, again):
+        each.step = 15
+        each.add(Kind.RUNAWAY, 1, "knob 1 at 20", size=20.0)
+        assert len(each.entries) == 2
+    assert again.record() == log.record()
+    (line,) = log.lines()
+    assert line.startswith("knob runaway: 10 time(s), first in step 3, the largest: knob 1 at 30; ")
 
 
 def hopeless(bench: Bench, inputs, targets) -> None:

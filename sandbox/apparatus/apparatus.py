@@ -339,7 +339,7 @@ class Apparatus(Shown):
         if done.unstable:
             self.events.add(Kind.CONVEXITY, done.unstable, last_step=self.events.step + last)
         self._watch.look_at_stiffnesses(self.stiffness, self.meter, self.events)
-        self._watch.look_at_knobs(self.knobs, self.events)
+        self._watch.look_at_knobs(self.knobs, self.events, self.events.step + last)
 
     # Readings.
 

@@ -45,11 +45,12 @@ class Watch:
             detail = f"{meter.at_bounds} of {len(stiffness)} stiffnesses are at a bound"
             events.add(Kind.SATURATION, meter.at_bounds - before, detail)
 
-    def look_at_knobs(self, knobs: np.ndarray, events: Events) -> None:
-        """Note the knobs, (P,), that have run away."""
+    def look_at_knobs(self, knobs: np.ndarray, events: Events, last_step: int | None = None) -> None:
+        """Note the knobs, (P,), that have run away, in the steps as far as ``last_step``."""
         # One product of the knobs with themselves tells, in most cases, that none of them is far away.
         if not np.dot(knobs, knobs) <= self._runaway**2:
             far = np.flatnonzero(np.abs(knobs) > self._runaway)
             if len(far):
                 knob = int(far[np.argmax(np.abs(knobs[far]))])
-                events.add(Kind.RUNAWAY, len(far), f"knob {knob} is at {knobs[knob]:.3g}")
+                size, detail = float(abs(knobs[knob])), f"knob {knob} at {knobs[knob]:.3g}"
+                events.add(Kind.RUNAWAY, len(far), detail, last_step=last_step, size=size)

@@ -23,6 +23,10 @@ PIXELS = 1.6
 """Of a picture for each pixel of the page, so that letters are of one size everywhere."""
 
 
+FEW = 20
+"""Events that are seen at once; more are folded."""
+
+
 def page(run: Run) -> str:
     """The page of a run."""
     moving = film(run)
@@ -117,13 +121,12 @@ def _picture(path: Path) -> str:
 def _events(events: list[dict[str, Any]]) -> str:
     if not events:
         return ""
-    names = list(dict.fromkeys(name for event in events for name in event))
+    names = list(dict.fromkeys(name for event in events for name, value in event.items() if value is not None))
     head = "".join(f"<th>{escape(name)}</th>" for name in names)
-    rows = "".join(
-        "<tr>" + "".join(f"<td>{escape(_said(event.get(name, '')))}</td>" for name in names) + "</tr>"
-        for event in events
-    )
-    return _section("Events", f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>")
+    cells = [["" if event.get(name) is None else _said(event[name]) for name in names] for event in events]
+    rows = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in cells)
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    return _section("Events", table if len(events) <= FEW else _fold(f"{len(events)} events", table))
 
 
 def _section(title: str, body: str) -> str:
