@@ -3,7 +3,8 @@
 In every page, in order: a Python block runs, all blocks of a page in one session; of a shell block every line must be a
 command ``sandbox ...``, which runs; a TOML block must parse, and a scene must build. A block that begins with a line
 ``# name.py`` or ``# name.toml`` is a file that the page asks the reader to save: it runs on its own, and the session
-knows nothing of it. A block under a comment ``<!-- not run: why -->`` is left out.
+knows nothing of it. A block under a comment ``<!-- not run: why -->`` is only read: Python compiles, commands
+``sandbox`` have the options that they are given, and what is installed has the extras.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from sandbox import hookspecs, scene
@@ -87,6 +89,7 @@ def test_blocks_run(page: Path, elsewhere: Path, capsys: pytest.CaptureFixture[s
         line = text.count("\n", 0, block.start("indented" if block["indented"] else "body"))
         assert language in LANGUAGES, f"line {line}: a block in {language!r}; known are {sorted(LANGUAGES)}"
         if block["mark"]:
+            read_block(block["body"], language, f"{page_name(page)}, line {line}")
             continue
         if language == "python":
             source = "\n" * line + block["body"]
@@ -111,6 +114,23 @@ def run_command(line: str, where: str) -> None:
     if done.exit_code in STOPPED:  # a run hears the signal and ends well; what was asked to stop is this process
         pytest.exit(f"{where}: {line}: {done.output.strip()[-200:]}", returncode=done.exit_code)
     assert done.exit_code == 0, f"{where}: {line}\n{done.output[-2000:]}\n{done.exception!r}"
+
+
+def read_block(text: str, language: str, where: str) -> None:
+    """A block that is not run."""
+    if language == "python":
+        compile(text, where, "exec")
+        return
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    for part in re.split(r"&&|\n", text):
+        words = shlex.split(part, comments=True)
+        if words and Path(words[0]).name == "sandbox":
+            command: Any = get_command(app)
+            assert words[1] in command.commands, f"{where}: {part}"
+            with command.commands[words[1]].make_context(words[1], words[2:]):  # raises for what it does not take
+                pass
+        for extra in re.findall(r"\.\[(\w+)\]", part):
+            assert extra in extras, f"{where}: {part}"
 
 
 def check_toml(text: str, page: Path) -> None:
@@ -143,6 +163,10 @@ def anchors(page: Path) -> set[str]:
 def test_the_runner_can_fail(elsewhere: Path) -> None:
     with pytest.raises(AssertionError, match="would not run"):
         run_command("rm -r /", "here")
+    with pytest.raises(Exception, match="--sed"):
+        read_block("make && sandbox run iris_flow --sed 3", "sh", "here")
+    with pytest.raises(AssertionError, match="pip install"):
+        read_block("pip install -e '.[jupiter]'", "sh", "here")
     with pytest.raises(AssertionError, match="there is no scene"):
         run_command("sandbox run no_such_scene", "here")
     with pytest.raises(Exception, match="no such key"):
