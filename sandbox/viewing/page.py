@@ -122,7 +122,7 @@ def _events(events: list[dict[str, Any]]) -> str:
     if not events:
         return ""
     names = list(dict.fromkeys(name for event in events for name, value in event.items() if value is not None))
-    head = "".join(f"<th>{escape(name)}</th>" for name in names)
+    head = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in names)
     cells = [["" if event.get(name) is None else _said(event[name]) for name in names] for event in events]
     rows = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in cells)
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

@@ -120,6 +120,16 @@ def test_curves_tell_what_is_pointed_at(page: Any, learned: Path) -> None:
     )
 
 
+def test_ticks_of_a_logarithmic_axis(page: Any, learned: Path) -> None:
+    browser = page(learned)
+    for low, high, ticks in (
+        (0.023, 1.2, [0.05, 0.1, 0.2, 0.5, 1]),
+        (2e-5, 0.03, [1e-4, 1e-3, 1e-2]),
+        (1e-9, 2.0, [1e-9, 1e-7, 1e-5, 1e-3, 1e-1]),
+    ):
+        assert browser.execute_script("return logTicks(...arguments)", low, high) == pytest.approx(ticks)
+
+
 def test_network_tells_what_is_pointed_at(page: Any, learned: Path) -> None:
     browser = page(learned)
     point = """

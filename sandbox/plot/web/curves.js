@@ -4,7 +4,8 @@
 function logTicks(low, high) {
   const [first, last] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
   const every = Math.max(1, Math.ceil((last - first) / 6));
-  const parts = last - first <= 2 ? [1, 2, 5] : [1];
+  const within = Math.floor(Math.log10(high)) - Math.ceil(Math.log10(low)) + 1; // powers of ten
+  const parts = within < 3 ? [1, 2, 5] : [1];
   const ticks = [];
   for (let p = first; p <= last; p += every) for (const s of parts) ticks.push(s * 10 ** p);
   return ticks.filter((t) => t >= low * (1 - 1e-9) && t <= high * (1 + 1e-9));
