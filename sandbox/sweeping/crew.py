@@ -25,7 +25,7 @@ TICK = 0.5
 RESULT = 60.0
 """Seconds for an outcome to come over the network."""
 LONELY = 10.0
-"""Seconds without a worker until that is said."""
+"""Seconds without workers until something is done about it."""
 PORT = 8787
 """Where the dashboard of a cluster of one's own is, if the port is free."""
 
@@ -39,10 +39,14 @@ class Crew:
 
     Attributes:
         dashboard: its address, empty if it has none.
+
+    Args:
+        cluster: of this crew's own, whose workers are to be kept up; None if they are somebody else's.
     """
 
-    def __init__(self, client: Client, place: str, reporter: Reporter) -> None:
-        self._client, self._place, self._reporter = client, place, reporter
+    def __init__(self, client: Client, place: str, reporter: Reporter, cluster: Any = None) -> None:
+        self._client, self._place, self._reporter, self._cluster = client, place, reporter, cluster
+        self._wanted = len(cluster.worker_spec) if cluster is not None else 1
         self._pending: dict[str, tuple[Future, Job]] = {}
         self._ended: queue.SimpleQueue[Future] = queue.SimpleQueue()
         self._numbers = count()
@@ -115,11 +119,17 @@ class Crew:
                 f"the scheduler at {self._place} went away; what is done is kept: once it is there again, run the same "
                 "command again, with --out and this sweep's folder"
             )
-        if self._client.scheduler_info(n_workers=-1)["workers"]:
+        if len(self._client.scheduler_info(n_workers=-1)["workers"]) >= self._wanted:
             self._lonely_since = None
         elif self._lonely_since is None:
             self._lonely_since = time.monotonic()
-        elif time.monotonic() - self._lonely_since > LONELY:
+        elif time.monotonic() - self._lonely_since < LONELY:
+            return
+        elif self._cluster is not None:
+            # A worker that died is started again; but the cluster forgets one that does not come back in time.
+            self._lonely_since = None
+            self._cluster.scale(self._wanted)
+        else:
             self._lonely_since = float("inf")  # said once
             self._reporter.warn(
                 f"the scheduler at {self._place} has no workers; start some: dask worker {self._place} --nthreads 1"
@@ -161,7 +171,8 @@ def crew(scheduler: str | None, workers: int | None, runs: int, reporter: Report
     with ExitStack() as stack:
         if scheduler is None:
             cluster = stack.enter_context(_cluster(workers, runs))
-            made = Crew(distributed.Client(cluster, timeout=CONNECT, set_as_default=False), "here", reporter)
+            client = distributed.Client(cluster, timeout=CONNECT, set_as_default=False)
+            made = Crew(client, "here", reporter, cluster)
         else:
             made = Crew(_client(scheduler), scheduler, reporter)
         stack.callback(made.close)

@@ -52,8 +52,9 @@ def run_started(folder):
 def step_done(step):
     here = work / now
     if now in victims and step == 3 and not here.exists():
-        here.with_suffix(".partial").write_text(str(os.getpid()))
-        here.with_suffix(".partial").rename(here)
+        partial = here.with_name(now + ".partial")
+        partial.write_text(str(os.getpid()))
+        partial.rename(here)
         time.sleep({patience})
 
 
@@ -75,12 +76,14 @@ class Trial:
 
     Attributes:
         victims: names of the runs that are.
+        hit: those of them that were waited for.
     """
 
     work: Path
     seeds: int
     victims: Sequence[str]
     plugin: Path = field(init=False)
+    hit: list[str] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self.work.mkdir()
@@ -96,10 +99,15 @@ class Trial:
             "iris_flow", {KEY: VALUES}, seeds=range(self.seeds), changes=changes, out=self.work / "sweep", **more
         )
 
-    def stopped(self, name: str) -> int:
-        """Wait until a run is stopped; the number of its process."""
-        until((self.work / name).is_file, f"{name} is at work")
-        return int((self.work / name).read_text())
+    def stopped(self) -> int:
+        """Wait until one more run is stopped, whichever comes first; the number of its process."""
+
+        def waiting() -> list[str]:
+            return [name for name in self.victims if name not in self.hit and (self.work / name).is_file()]
+
+        until(lambda: bool(waiting()), f"one of {self.victims} is at work, besides {self.hit}")
+        self.hit.append(waiting()[0])
+        return int((self.work / self.hit[-1]).read_text())
 
     def wrong(self, serial: Path) -> list[str]:
         """What is not as in a serial sweep, or did not end once, or was not gone on with after it was hit."""
@@ -141,8 +149,8 @@ def workers_killed(work: Path, seeds: int, victims: Sequence[str], workers: int 
     trial = Trial(work, seeds, victims)
 
     def kill() -> None:
-        for name in victims:
-            os.kill(trial.stopped(name), signal.SIGKILL)
+        for _ in victims:
+            os.kill(trial.stopped(), signal.SIGKILL)
 
     killer = threading.Thread(target=kill, daemon=True)
     killer.start()
@@ -158,11 +166,11 @@ def scheduler_lost(work: Path, seeds: int, victims: Sequence[str]) -> tuple[Tria
         The sweep; what it said each time; its dataset in the end.
     """
     trial, said, port = Trial(work, seeds, victims), [], _free_port()
-    for name in victims:
+    for _ in victims:
         with _machines(port, work / "log.txt") as processes:
 
-            def kill(name: str = name, processes: list[subprocess.Popen[bytes]] = processes) -> None:
-                trial.stopped(name)
+            def kill(processes: list[subprocess.Popen[bytes]] = processes) -> None:
+                trial.stopped()
                 for process in processes:
                     process.kill()
 

@@ -133,6 +133,18 @@ def test_a_killed_worker_is_survived(tmp_path: Path, one_by_one: Path, own_plugi
     assert (data["outcome"] == "complete").all()
 
 
+def test_a_worker_that_the_cluster_forgets_is_replaced(
+    tmp_path: Path, one_by_one: Path, own_plugins: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dask import config
+
+    monkeypatch.setattr(crew, "LONELY", 0.5)
+    with config.set({"distributed.deploy.lost-worker-timeout": "1ms"}):
+        trial, data = workers_killed(tmp_path / "killed", 2, names(2)[1:2], workers=1)
+    assert trial.wrong(one_by_one) == []
+    assert (data["outcome"] == "complete").all()
+
+
 def test_a_lost_scheduler_ends_a_sweep_that_goes_on_with_the_next(
     tmp_path: Path, one_by_one: Path, own_plugins: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
