@@ -533,7 +533,7 @@ class TestBitForBit:
 
     @pytest.mark.parametrize("method", METHODS)
     def test_long_runs_are_launched_in_parts(self, method: Method, monkeypatch):
-        from sandbox.physics import dynamics_run
+        from sandbox.physics.dynamics import run as dynamics_run
 
         material, boundary, options = everything("1D")
         whole = simulate(material, boundary, **options, steps=50, every=3, method=method)

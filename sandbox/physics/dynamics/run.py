@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from sandbox.errors import BoundaryError, SandboxError
 from sandbox.physics.boundary import Boundary
-from sandbox.physics.dynamics_tables import Bonds, coefficients, cut, never_empty
+from sandbox.physics.dynamics.tables import Bonds, coefficients, cut, never_empty
 from sandbox.physics.material import Material
 from sandbox.physics.trajectory import RECORDS, Drive, Phase, Trajectory
 
 if TYPE_CHECKING:
-    from sandbox.physics.dynamics_kernel import Kernels
+    from sandbox.physics.dynamics.kernels import Kernels
 
 Method = Literal["auto", "by sample", "by node"]
 
@@ -47,7 +47,8 @@ class Run:
         state: np.ndarray,
         velocities: np.ndarray,
     ) -> None:
-        from sandbox.physics.dynamics_kernel import Kind, dynamics_kernels
+        from sandbox.physics.dynamics.kernels import dynamics_kernels
+        from sandbox.physics.dynamics.kind import Kind
         from sandbox.physics.runtime import threads
 
         self.shape = state.shape

@@ -1,7 +1,7 @@
 """Dynamics: how a material moves in time, with inertia, friction, heat and shaken walls.
 
 The same laws as relaxation, integrated in time: velocity Verlet without friction, BAOAB with (see
-:mod:`sandbox.physics.dynamics_kernel`). Temperatures are in units of energy (Boltzmann's constant is 1). Runs are
+:mod:`sandbox.physics.dynamics.kernels`). Temperatures are in units of energy (Boltzmann's constant is 1). Runs are
 reproducible bit for bit: they depend neither on the number of threads nor on where they were interrupted.
 """
 
@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from sandbox.errors import BoundaryError, NetworkError, SandboxError
 from sandbox.physics.boundary import Boundary
-from sandbox.physics.dynamics_run import Method as Method
-from sandbox.physics.dynamics_run import Run
-from sandbox.physics.dynamics_tables import bonds
+from sandbox.physics.dynamics.run import Method as Method
+from sandbox.physics.dynamics.run import Run
+from sandbox.physics.dynamics.tables import bonds
 from sandbox.physics.material import Material
 from sandbox.physics.modes import check_masses, stable_time_step
 from sandbox.physics.not_finite import suspect_edge

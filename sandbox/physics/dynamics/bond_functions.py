@@ -1,0 +1,175 @@
+"""What bonds do: vectors and variables of edges and of pairs, their forces and energies, to be called in kernels.
+
+Frames have D + 1 entries a bond: periodic shift, or direction and offset.
+
+No ``from __future__ import annotations`` here: Taichi reads the annotations of kernels.
+"""
+
+# pyright: reportInvalidTypeForm=false, reportGeneralTypeIssues=false
+# (annotations of Taichi kernels are values, not types)
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import taichi as ti
+
+from sandbox.physics.dynamics.kind import Kind
+from sandbox.physics.laws.generate import in_kernel
+
+
+class BondFunctions(NamedTuple):
+    """Of edges and of the springs across pairs."""
+
+    gap_between: Callable[..., Any]
+    gap_from: Callable[..., Any]
+    variable: Callable[..., Any]
+    row_of: Callable[..., Any]
+    pull_of: Callable[..., Any]
+    energy_of: Callable[..., Any]
+    pair_energy: Callable[..., Any]
+    pair_force: Callable[..., Any]
+    steps_of: Callable[..., Any]
+    pull_both: Callable[..., Any]
+
+
+def bond_functions(kind: Kind) -> BondFunctions:
+    """For one kind of material."""
+    edge_terms = in_kernel(kind.law)
+    n_parameters = len(kind.law.parameters)
+    dim, width = kind.dim, kind.dim + 1
+    projection, shifted = kind.projection, kind.shifted
+
+    @ti.func
+    def gap_between(x: ti.template(), i, j):
+        gap = ti.Vector.zero(ti.f64, dim)
+        for c in ti.static(range(dim)):
+            gap[c] = x[j + c] - x[i + c]
+        return gap
+
+    @ti.func
+    def gap_from(here, side, far, x: ti.template(), images: ti.template()):
+        """From the first end of a bond to its second, of which one is in the part, and of the other there is an image.
+
+        ``side``: which of the ends is here, at component ``here`` of ``x``; ``far``: component of the image.
+        """
+        sign = 1.0 - 2.0 * side
+        gap = ti.Vector.zero(ti.f64, dim)
+        for c in ti.static(range(dim)):
+            gap[c] = sign * (images[far + c] - x[here + c])
+        return gap
+
+    @ti.func
+    def variable(gap, frame: ti.template(), row, crossing: ti.template()):
+        """Vector along which a bond pulls, and the variable of its law; ``gap``: from its first end to its second."""
+        n = gap
+        v = 0.0
+        if ti.static(projection):
+            v = frame[row * width + dim]
+            for c in ti.static(range(dim)):
+                n[c] = frame[row * width + c]
+                v += n[c] * gap[c]
+        else:
+            square = 0.0
+            for c in ti.static(range(dim)):
+                if ti.static(crossing):
+                    n[c] += frame[row * width + c]
+                square += n[c] * n[c]
+            v = ti.sqrt(square)
+        return n, v
+
+    @ti.func
+    def per_length(tension, v):
+        pull = tension
+        if ti.static(not projection):
+            pull = tension / ti.max(v, 1e-300)
+        return pull
+
+    @ti.func
+    def row_of(e, rows: ti.template()):
+        row = e
+        if ti.static(not projection and shifted):
+            row = rows[e]
+        return row
+
+    @ti.func
+    def pull_of(v, e, parameters: ti.template(), strides):
+        arguments = [parameters[q, e * strides[q]] for q in ti.static(range(n_parameters))]
+        return per_length(edge_terms(v, *arguments)[1], v)
+
+    @ti.func
+    def energy_of(
+        x: ti.template(), i, j, e, rows: ti.template(), frame: ti.template(), parameters: ti.template(), strides
+    ):
+        _, v = variable(gap_between(x, i, j), frame, row_of(e, rows), shifted)
+        arguments = [parameters[q, e * strides[q]] for q in ti.static(range(n_parameters))]
+        return edge_terms(v, *arguments)[0]
+
+    @ti.func
+    def pair_energy(gap, b, q, pair_frame: ti.template(), pair_springs: ti.template()):
+        _, v = variable(gap, pair_frame, q, False)
+        off = v - pair_springs[b, 1, q]
+        return 0.5 * pair_springs[b, 0, q] * off * off
+
+    @ti.func
+    def pair_force(gap, b, q, pair_frame: ti.template(), pair_springs: ti.template()):
+        n, v = variable(gap, pair_frame, q, False)
+        return n * per_length(pair_springs[b, 0, q] * (v - pair_springs[b, 1, q]), v)
+
+    @ti.func
+    def steps_of(strides: ti.template()):
+        return ti.Vector([strides[q] for q in ti.static(range(n_parameters))])
+
+    @ti.func
+    def pull_both(
+        first,
+        last,
+        origin,
+        x: ti.template(),
+        ends: ti.template(),
+        rows: ti.template(),
+        frame: ti.template(),
+        parameters: ti.template(),
+        strides,
+        force: ti.template(),
+    ):
+        """Add the forces of bonds on both of their ends.
+
+        Bonds that follow each other often begin at the same node: its position and force stay in registers.
+        """
+        i = -1
+        begin = ti.Vector.zero(ti.f64, dim)
+        sum = ti.Vector.zero(ti.f64, dim)
+        for e in range(first, last):
+            if origin + ends[2 * e] * dim != i:
+                if i >= 0:
+                    for c in ti.static(range(dim)):
+                        force[i + c] = sum[c]
+                i = origin + ends[2 * e] * dim
+                for c in ti.static(range(dim)):
+                    begin[c] = x[i + c]
+                    sum[c] = force[i + c]
+            j = origin + ends[2 * e + 1] * dim
+            gap = ti.Vector.zero(ti.f64, dim)
+            for c in ti.static(range(dim)):
+                gap[c] = x[j + c] - begin[c]
+            n, v = variable(gap, frame, row_of(e, rows), shifted)
+            f = n * pull_of(v, e, parameters, strides)
+            for c in ti.static(range(dim)):
+                sum[c] += f[c]
+                force[j + c] = force[j + c] - f[c]  # in place it would be an atomic
+        if i >= 0:
+            for c in ti.static(range(dim)):
+                force[i + c] = sum[c]
+
+    return BondFunctions(
+        gap_between,
+        gap_from,
+        variable,
+        row_of,
+        pull_of,
+        energy_of,
+        pair_energy,
+        pair_force,
+        steps_of,
+        pull_both,
+    )
