@@ -270,10 +270,10 @@ def test_a_long_bond_of_a_chain_is_an_arc():
 
 def test_large_network_is_quick_and_without_marks():
     network = lattice(141, 2)
-    start = time.perf_counter()
+    start = time.process_time()  # whatever else the machine is busy with
     figure = draw_network(network, state=network.positions[:, 0], roles={"input": [0, 7]})
     render(figure)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
     assert [len(m.get_sizes()) for m in marks_of(figure)] == [2]  # roles alone
     assert count_lines(figure) == network.n_edges
     assert len(np.unique(lines_of(figure).get_color(), axis=0)) > 100  # the bonds carry the state
@@ -504,9 +504,9 @@ def test_animation_is_quick(tmp_path):
     network = lattice(20, 2)
     times = np.arange(60) / 60
     motion = network.positions + 0.3 * np.sin(6 * times[:, None, None] + network.positions)
-    start = time.perf_counter()
+    start = time.process_time()  # whatever else the machine is busy with
     animate(network, times, motion, tmp_path / "a.gif", colour=motion[..., 0])
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 NET = lattice(3, 2)
