@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sandbox.errors import BoundaryError, NetworkError
+from sandbox.errors import NetworkError
 from sandbox.physics.boundary import Boundary
-from sandbox.physics.equilibrium import Equilibrium, NotConverged, Status
+from sandbox.physics.equilibrium import Equilibrium, Status
+from sandbox.physics.system import check_sensitivity
 from sandbox_layered.imposed import imposed_on
 from sandbox_layered.relaxation import held_sweeper
 from sandbox_layered.stiffnesses import per_bias
@@ -35,13 +36,7 @@ def adjoint_gradient(
         NotConverged: if a sample is not at a minimum.
         NetworkError: if the sweeps do not converge: the equilibrium is not stable, or barely.
     """
-    pull = np.asarray(cost_gradient, dtype=float)
-    if pull.shape != equilibrium.state.shape:
-        raise BoundaryError(
-            f"the cost gradient has shape {pull.shape}; expected {equilibrium.state.shape}: samples, nodes, components"
-        )
-    if not equilibrium.converged.all():
-        raise NotConverged(equilibrium)
+    pull = check_sensitivity(equilibrium, cost_gradient)
     layers, layout = system.layers, system.layout
     imposed = imposed_on(layers, system.box, boundary)
     states = layers.split(equilibrium.state[..., 0])

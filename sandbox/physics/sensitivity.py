@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_array
 
-from sandbox.errors import BoundaryError, NetworkError
+from sandbox.errors import NetworkError
 from sandbox.physics.boundary import Boundary
-from sandbox.physics.equilibrium import Equilibrium, NotConverged
+from sandbox.physics.equilibrium import Equilibrium
 from sandbox.physics.landscape import Landscape, Point
 from sandbox.physics.material import Material
 from sandbox.physics.relaxation.criteria import PIVOT_FLOOR
 from sandbox.physics.relaxation.factor import Factor
 from sandbox.physics.relaxation.krylov import Operator, block_jacobi, conjugate_gradients
+from sandbox.physics.system import check_sensitivity
 
 ITERATIVE_TOLERANCE = 1e-12  # of the cost gradient, where conjugate gradients solve for the adjoint state
 MAX_PRODUCTS = 50_000
@@ -38,13 +39,7 @@ def adjoint_gradient(
     from sandbox.physics import edge_kernel as ek
     from sandbox.physics.relaxation.problem import pose
 
-    pull = np.asarray(cost_gradient, dtype=float)
-    if pull.shape != equilibrium.state.shape:
-        raise BoundaryError(
-            f"the cost gradient has shape {pull.shape}; expected {equilibrium.state.shape}: samples, nodes, components"
-        )
-    if not equilibrium.converged.all():
-        raise NotConverged(equilibrium)
+    pull = check_sensitivity(equilibrium, cost_gradient)
     problem = pose(material, boundary, equilibrium.stiffness, None, equilibrium.state, 0.0, 1)
     landscape = Landscape(problem)
     batch, maps = problem.batch, landscape.assembly

@@ -7,9 +7,9 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from sandbox.errors import SandboxError
+from sandbox.errors import BoundaryError, SandboxError
 from sandbox.physics.boundary import Boundary
-from sandbox.physics.equilibrium import Equilibrium
+from sandbox.physics.equilibrium import Equilibrium, NotConverged
 from sandbox.physics.knobs import Knobs
 from sandbox.physics.network import Network
 
@@ -136,3 +136,20 @@ def check_equilibrium(system: System, result: object, boundary: Boundary) -> Non
     raise SandboxError(
         f"{name}.relax says it converged, and {where} is not finite at iteration {int(result.iterations[sample])}"
     )
+
+
+def check_sensitivity(equilibrium: Equilibrium, cost_gradient: np.ndarray) -> np.ndarray:
+    """Look over what a system is asked the sensitivity of; returns the cost gradient, (B, N, D).
+
+    Raises:
+        BoundaryError: for a cost gradient of the wrong shape.
+        NotConverged: if a sample is not at a minimum; there is no gradient to speak of.
+    """
+    pull = np.asarray(cost_gradient, dtype=float)
+    if pull.shape != equilibrium.state.shape:
+        raise BoundaryError(
+            f"the cost gradient has shape {pull.shape}; expected {equilibrium.state.shape}: samples, nodes, components"
+        )
+    if not equilibrium.converged.all():
+        raise NotConverged(equilibrium)
+    return pull

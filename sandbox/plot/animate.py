@@ -21,7 +21,7 @@ from sandbox.plot.checks import array_of, role_nodes
 from sandbox.plot.films import Kind, kind_of, write_gif, write_mp4
 from sandbox.plot.geometry import Sizes, bond_lines, embed, extent
 from sandbox.plot.scales import ColourScale, WidthScale
-from sandbox.plot.style import EDGE, INK, MISSING, role_styles, style
+from sandbox.plot.style import EDGE, INK, MISSING, role_marks, style
 
 
 def animate(
@@ -104,11 +104,9 @@ def animate(
         film = {"net": net, "frames": sketch.frames(clocks, values, moves, widths)}
         Path(path).write_text(_page(title or "", film), encoding="utf-8")
         return
-    styles = role_styles(nodes)
-    marks = {name: (nodes[name], styles[name]) for name in nodes}
     scale = None if values is None else ColourScale(values, label=label, signed=signed)
     heading = "" if title is None else f"{title}\n"
-    look = _Look(scale, marks, widths, stiffness_label, width, dpi)
+    look = _Look(scale, role_marks(nodes), widths, stiffness_label, width, dpi)
     film = _Film(network, motion, look, f"{heading}{clocks[0]}")
     frames = film.frames(motion, values, [heading + text for text in clocks])
     if kind == "mp4":

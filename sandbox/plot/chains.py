@@ -15,7 +15,7 @@ from sandbox.plot.artists import NetworkArtists
 from sandbox.plot.checks import per_edge, places, role_nodes
 from sandbox.plot.geometry import Sizes, bond_lines, embed, extent
 from sandbox.plot.scales import ColourScale, WidthScale
-from sandbox.plot.style import COLUMN, role_styles, style
+from sandbox.plot.style import COLUMN, role_marks, style
 
 
 def draw_chains(
@@ -49,9 +49,7 @@ def draw_chains(
     where = places("positions", positions, network)
     forces = per_edge("tension", tension, network)
     colours = ColourScale(forces, label=tension_label, signed=True)
-    nodes = role_nodes(roles, network)
-    styles = role_styles(nodes)
-    marks = {name: (nodes[name], styles[name]) for name in nodes}
+    marks = role_marks(role_nodes(roles, network))
     with style():
         bounds = extent(embed(where), bond_lines(network, where)[0])
         own = ax is None

@@ -17,7 +17,7 @@ from sandbox.plot.artists import NetworkArtists
 from sandbox.plot.checks import per_edge, places, role_nodes
 from sandbox.plot.geometry import Sizes, bond_lines, embed, extent, spacing
 from sandbox.plot.scales import ColourScale, WidthScale
-from sandbox.plot.style import COLUMN, EDGE, PALE, role_styles, style
+from sandbox.plot.style import COLUMN, EDGE, PALE, role_marks, style
 
 SHADOW = 0.6
 """Width of the rest shape where widths are stiffnesses, in points: never wider than what lies over it."""
@@ -64,9 +64,7 @@ def draw_deformation(
     if stiff is not None and (len(stiff) == 0 or np.ptp(stiff) <= 1e-6 * np.abs(stiff).max()):
         stiff = None
     colours = None if strains is None else ColourScale(strains, label=strain_label, signed=True)
-    nodes = role_nodes(roles, network)
-    styles = role_styles(nodes)
-    marks = {name: (nodes[name], styles[name]) for name in nodes}
+    marks = role_marks(role_nodes(roles, network))
     gap = spacing(network)
     lift = -0.8 * gap if network.dimension == 1 else 0.0
     times = "" if scale == 1 else f" (×{scale:g})"

@@ -16,7 +16,7 @@ from sandbox.plot.artists import NetworkArtists
 from sandbox.plot.checks import per_edge, per_node, places, role_nodes
 from sandbox.plot.geometry import Sizes, bond_lines, embed, extent
 from sandbox.plot.scales import ColourScale, WidthScale
-from sandbox.plot.style import COLUMN, PAGE, role_styles, style
+from sandbox.plot.style import COLUMN, PAGE, role_marks, style
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +74,7 @@ def draw_network(
         ValueError: if an array does not fit the network; names it, its shape and the shape expected.
     """
     shot = _Checked(network, Snapshot(state, stiffness, positions), "")
-    marks = _marks(roles, network)
+    marks = role_marks(role_nodes(roles, network))
     scale = None if shot.state is None else ColourScale(shot.state, label=state_label, signed=signed)
     with style():
         bounds = extent(*shot.points(network))
@@ -116,7 +116,7 @@ def before_after(
         ValueError: if an array does not fit the network.
     """
     shots = [_Checked(network, _snapshot(n, s), f"{n}.") for n, s in (("before", before), ("after", after))]
-    marks = _marks(roles, network)
+    marks = role_marks(role_nodes(roles, network))
     states = [s.state for s in shots if s.state is not None]
     scale = ColourScale(*states, label=state_label, signed=signed) if states else None
     with style():
@@ -153,12 +153,6 @@ class _Checked:
     def points(self, network: Network) -> tuple[np.ndarray, np.ndarray]:
         """All points that must be within the frame."""
         return embed(self.positions), bond_lines(network, self.positions)[0]
-
-
-def _marks(roles: Mapping[str, npt.ArrayLike] | None, network: Network) -> dict[str, Any]:
-    nodes = role_nodes(roles, network)
-    styles = role_styles(nodes)
-    return {name: (nodes[name], styles[name]) for name in nodes}
 
 
 def _widths(shots: list[_Checked], sizes: Sizes) -> WidthScale | None:

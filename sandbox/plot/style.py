@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.artist import allow_rasterization
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, LinearSegmentedColormap
@@ -160,3 +161,9 @@ def role_styles(names: Iterable[str]) -> dict[str, RoleStyle]:
             own = spare.pop(0) if spare else OTHER_ROLES[len(styles) % len(OTHER_ROLES)]
         styles[name] = own
     return styles
+
+
+def role_marks(nodes: Mapping[str, np.ndarray]) -> dict[str, tuple[np.ndarray, RoleStyle]]:
+    """The nodes of every role, with its mark."""
+    styles = role_styles(nodes)
+    return {name: (nodes[name], styles[name]) for name in nodes}

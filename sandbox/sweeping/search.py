@@ -100,10 +100,7 @@ def run_search(
         As :func:`search`.
     """
     needs("optuna", "search")
-    for file in settings.plugins:
-        from sandbox.plugins import use
-
-        use(file)
+    settings.use_plugins()
     spaces = [c for c in items if not isinstance(c, tuple)]
     if not spaces:
         raise SweepError("nothing is to be searched; give a key an interval, log:0.01:1 or lin:0:1, or several values")

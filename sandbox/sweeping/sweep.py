@@ -15,6 +15,7 @@ from sandbox.checkpoints import EVERY
 from sandbox.errors import RunError, SweepError
 from sandbox.files import write_text
 from sandbox.lock import locked
+from sandbox.plugins import use
 from sandbox.report import Reporter, Silent
 from sandbox.sweeping import plan
 from sandbox.sweeping.axes import Axis, Between, axis, parse, seeds
@@ -41,6 +42,11 @@ class Settings:
     strict: bool = False
     plugins: tuple[str, ...] = ()
     retries: int = RETRIES
+
+    def use_plugins(self) -> None:
+        """Load the plugins in this process too, which plans the runs."""
+        for file in self.plugins:
+            use(file)
 
 
 @dataclass
@@ -176,10 +182,7 @@ def run_sweep(
     Raises:
         As :func:`sweep`.
     """
-    for file in settings.plugins:
-        from sandbox.plugins import use
-
-        use(file)
+    settings.use_plugins()
     items = [parse(c) if isinstance(c, str) else c for c in changes]
     between = next((c for c in items if isinstance(c, Between)), None)
     if between is not None:

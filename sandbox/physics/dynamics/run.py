@@ -82,10 +82,11 @@ class Run:
         self.taken = np.zeros(self.batch * (len(self.parts.tables[0]) - 1), dtype=np.int64)
         self.images = np.zeros((2, self.batch, max(1, len(self.parts.shared)), self.shape[2]))
         self.coefficients = coefficients(masses, damping, boundary.clamped, time_step)
-        self.bath = (np.sqrt(temperature), samples)
         none = np.zeros((1, 1))
         loads = np.stack([boundary.forces.ravel(), boundary.spring_targets.ravel()]) if outside else none
         self.outside = (material.node_parameter_rows, boundary.spring_stiffness.ravel(), loads)
+        bath = np.sqrt(temperature), samples
+        self.motion = (self.coefficients, self.held, self.wave_of, self.waves, *bath, *self.outside)
 
     def go(self, first: int, steps: int, every: int, record: set[str], method: Method) -> Trajectory:
         """Run, recording at ``first`` and each ``every`` steps from there."""
@@ -140,12 +141,7 @@ class Run:
                 *(int(name in records) for name in RECORDS),
                 *self.tables.by_edge,
                 self.tables.pair_springs,
-                self.coefficients,
-                self.held,
-                self.wave_of,
-                self.waves,
-                *self.bath,
-                *self.outside,
+                *self.motion,
                 self.x,
                 self.velocity,
                 force,
@@ -181,12 +177,7 @@ class Run:
                 *self.tables.by_edge,
                 self.tables.pair_springs,
                 *self.parts.tables,
-                self.coefficients,
-                self.held,
-                self.wave_of,
-                self.waves,
-                *self.bath,
-                *self.outside,
+                *self.motion,
                 self.x,
                 self.images.ravel(),
                 self.velocity,

@@ -14,11 +14,8 @@ from sandbox.physics.relaxation.krylov import Operator, Solution, block_jacobi, 
 
 MAX_PRODUCTS = 20_000  # with the Hessian, in one solve
 PROBE = 1e-6  # reduction of a random residual that would not be possible without meeting a negative eigenvalue
-FORCING = (
-    0.9,
-    0.5,
-    1e-2,
-)  # Eisenstat and Walker, SIAM J. Sci. Comput. 17 (1996) 16, choice 2: factor, cap alone, coupled
+FORCING = 0.9, 0.5, 1e-2
+"""Eisenstat and Walker, SIAM J. Sci. Comput. 17 (1996) 16, choice 2: factor, cap alone, coupled."""
 
 
 class Iterative:
