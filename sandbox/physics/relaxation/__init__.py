@@ -19,7 +19,7 @@ from types import ModuleType
 import numpy as np
 
 from sandbox.errors import SandboxError
-from sandbox.physics import rigidity
+from sandbox.physics import holding
 from sandbox.physics.boundary import Boundary
 from sandbox.physics.equilibrium import Equilibrium, NotConverged
 from sandbox.physics.knobs import Knobs
@@ -57,7 +57,7 @@ def relax(
     more numerous, take a hundred times as many.
     """
     problem = pose(material, boundary, stiffness, knobs, start, tolerance, max_iterations)
-    rigidity.check(problem)
+    holding.check(problem)
     result = marked(problem, _method(method, problem).relax(problem))
     if throw and not result.converged.all():
         raise NotConverged(result)

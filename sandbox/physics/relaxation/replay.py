@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sandbox.physics import rigidity
+from sandbox.physics import holding
 from sandbox.physics.boundary import Boundary
 from sandbox.physics.knobs import Coupling, Knobs
 from sandbox.physics.material import Material
@@ -113,7 +113,7 @@ def replay(
         first = replace(
             s.nudged.sample(0), pair_stiffness=s.loose.pair_stiffness, spring_stiffness=s.loose.spring_stiffness
         )
-        rigidity.check(pose(material, first, s.stiffness, None, None, tolerance, max_iterations))
+        holding.check(pose(material, first, s.stiffness, None, None, tolerance, max_iterations))
     every = [pose(material, s.loose, s.stiffness, s.knobs, None, tolerance, max_iterations) for s in streams]
     loose, nudged = streams[0].loose, streams[0].nudged
     coupling = streams[0].knobs.coupling

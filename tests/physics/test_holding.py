@@ -10,12 +10,12 @@ import pytest
 from sandbox.errors import NetworkError
 from sandbox.physics import rigid_motions
 from sandbox.physics.boundary import Boundary
+from sandbox.physics.holding import check
 from sandbox.physics.knobs import Knobs
 from sandbox.physics.laws import CONDUCTANCE, LOAD, ONSITE, SPRING, EdgeLaw, NodeLaw
 from sandbox.physics.material import Material
 from sandbox.physics.network import Network
 from sandbox.physics.relaxation.problem import pose
-from sandbox.physics.rigidity import check
 from sandbox.physics.zero_modes import MAX_DENSE, compatibility_matrix, zero_modes
 
 
