@@ -7,5 +7,5 @@ This is the experimenter's side, which owns everything. A controller is handed a
 from sandbox.apparatus.apparatus import Apparatus as Apparatus
 from sandbox.apparatus.homeostat import Homeostat as Homeostat
 from sandbox.apparatus.meter import Meter as Meter
-from sandbox.apparatus.replaying import replay_together as replay_together
+from sandbox.apparatus.side_by_side import replay_together as replay_together
 from sandbox.terminals import GRIP as GRIP

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from sandbox.apparatus.homeostat import Homeostat, Unsettled, hold_by_integral_control, look
 from sandbox.apparatus.meter import Meter
-from sandbox.apparatus.replaying import replay_together
+from sandbox.apparatus.replaying import replay_streams
 from sandbox.apparatus.watch import Watch
 from sandbox.errors import BoundaryError, SandboxError
 from sandbox.events import Events, Kind
@@ -317,7 +317,11 @@ class Apparatus(Shown):
             How many steps were done; fewer than S where a step met a relaxation that did not converge, which is for
             the caller to do phase by phase.
         """
-        return replay_together([self], [tape], [inputs], [targets])[0]
+        rows = self.inputs.rows(inputs, "inputs"), self.outputs.rows(targets, "targets")
+        streams = [self._stream(tape, *rows)]
+        (done,), seconds = replay_streams(self.system, streams, fresh=self.fresh, tolerance=self.tolerance)
+        self._take(done, tape, *rows, seconds)
+        return done.steps
 
     def _stream(self, tape: Tape, inputs: np.ndarray, targets: np.ndarray) -> Stream:
         """What is to be replayed, from here."""
