@@ -40,7 +40,7 @@ class Network(Shown):
     groups: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        positions = np.array(self.positions, dtype=np.float64, order="C")
+        positions = np.array(_numbers("positions", self.positions, np.float64), order="C")
         if positions.ndim != 2 or not 1 <= positions.shape[1] <= 3 or len(positions) == 0:
             raise NetworkError(
                 f"positions have shape {np.shape(self.positions)}; expected (N, D) with N >= 1 nodes in D = 1, 2 or 3"
@@ -49,7 +49,7 @@ class Network(Shown):
         if not np.isfinite(positions).all():
             bad = int(np.argwhere(~np.isfinite(positions))[0, 0])
             raise NetworkError(f"node {bad} has the position {positions[bad]}; every coordinate must be finite")
-        edges = np.asarray(self.edges)
+        edges = _numbers("edges", self.edges)
         if edges.size == 0:
             edges = np.zeros((0, 2), dtype=np.int32)
         if edges.ndim != 2 or edges.shape[1] != 2 or not np.issubdtype(edges.dtype, np.integer):
@@ -59,9 +59,14 @@ class Network(Shown):
             e = int(outside[0])
             raise NetworkError(f"edge {e} joins nodes {tuple(edges[e].tolist())}, but nodes run from 0 to {n - 1}")
         loops = np.flatnonzero(edges[:, 0] == edges[:, 1])
-        shifts = np.zeros((len(edges), dim)) if self.shifts is None else np.array(self.shifts, dtype=np.float64)
-        if shifts.shape != (len(edges), dim):
-            raise NetworkError(f"shifts have shape {shifts.shape}; expected one per edge, {(len(edges), dim)}")
+        shifts = np.zeros((len(edges), dim)) if self.shifts is None else _numbers("shifts", self.shifts, np.float64)
+        if shifts.shape != (len(edges), dim) or not np.isfinite(shifts).all():
+            raise NetworkError(
+                f"shifts have shape {shifts.shape}; expected finite ones, one per edge, {edges.shape[0], dim}"
+            )
+        cell = None if self.cell is None else _numbers("the cell", self.cell, np.float64)
+        if cell is not None and (cell.size != dim**2 or not np.isfinite(cell).all()):
+            raise NetworkError(f"the cell has shape {cell.shape}; expected {dim} finite vectors of {dim} components")
         if len(loops):
             e = int(loops[0])
             raise NetworkError(f"edge {e} joins node {edges[e, 0]} to itself; remove it or use a larger periodic cell")
@@ -69,8 +74,8 @@ class Network(Shown):
         set_ = object.__setattr__
         set_(self, "positions", positions)
         set_(self, "edges", np.array(edges, dtype=np.int32, order="C"))
-        set_(self, "shifts", np.ascontiguousarray(shifts))
-        set_(self, "cell", None if self.cell is None else np.asarray(self.cell, dtype=np.float64).reshape(dim, dim))
+        set_(self, "shifts", np.array(shifts, order="C"))
+        set_(self, "cell", None if cell is None else cell.reshape(dim, dim))
         set_(self, "groups", groups)
         for array in (self.positions, self.edges, self.shifts, *groups.values()):
             array.flags.writeable = False
@@ -164,6 +169,18 @@ class Network(Shown):
         kind = "free" if self.cell is None else "periodic"
         names = f", groups {', '.join(self.groups)}" if self.groups else ""
         return f"Network({self.n_nodes} nodes, {self.n_edges} edges, {self.dimension}D, {kind}{names})"
+
+
+def _numbers(name: str, values: Any, dtype: npt.DTypeLike | None = None) -> np.ndarray:
+    """As an array, the same one if it is one.
+
+    Raises:
+        NetworkError: if they are no table of numbers.
+    """
+    try:
+        return np.asarray(values, dtype=dtype)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise NetworkError(f"{name} must be a table of numbers: {error}") from None
 
 
 def _indices(name: str, nodes: Any, n: int) -> np.ndarray:

@@ -106,7 +106,7 @@ def _check_size(expression: sympy.Expr, text: str) -> None:
         if power.exp.is_number and abs(float(power.exp)) > MAX_POWER:  # type: ignore[arg-type]
             raise LawError(f"in the energy expression {text!r}: {str(power)[:80]!r} has an exponent beyond {MAX_POWER}")
     for number in expression.atoms(sympy.Number):
-        if number != 0 and not MIN_NUMBER <= abs(number) <= MAX_NUMBER:
+        if not number.is_zero and not MIN_NUMBER <= abs(number) <= MAX_NUMBER:  # a float zero is not equal to 0
             raise LawError(
                 f"in the energy expression {text!r}: numbers are to be from {MIN_NUMBER:g} to {MAX_NUMBER:g}, and one "
                 f"comes to about 1e{round(float(sympy.log(abs(number), 10)))}"
