@@ -26,7 +26,7 @@ from typing import Any
 import sandbox
 from sandbox.interrupts import ASKING
 
-from . import damage, fuzz, killing, malformed, sweeps
+from . import damage, fuzz, killing, malformed, memory, sweeps
 from .malformed import Report
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "results" / "faults.md"
@@ -91,14 +91,12 @@ def flat(steps: int, networks: int) -> tuple[str, bool]:
     lines, good = [], True
     slow = steps // 10
     cases = {
-        f"{steps:,} steps": f"m.growth(m.learning({steps}), {steps})",
-        f"{slow:,} steps phase by phase": f"m.growth(m.learning({slow}, 'training.batch=4'), {slow})",
-        f"{networks:,} networks": f"m.growth(m.networks({networks}), {networks})",
+        f"{steps:,} steps": (f"learning({steps})", steps),
+        f"{slow:,} steps phase by phase": (f"learning({slow}, 'training.batch=4')", slow),
+        f"{networks:,} networks": (f"networks({networks})", networks),
     }
-    for name, code in cases.items():
-        command = [sys.executable, "-c", f"from tests.faults import memory as m; print(*{code})"]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        rise, size = map(float, done.stdout.split()[-2:])
+    for name, case in cases.items():
+        rise, size = memory.alone(*case)
         lines.append(f"{name}: {100 * rise:+.1f} % of {size:.0f} MB")
         good = good and rise < 0.05
     return "; ".join(lines), good

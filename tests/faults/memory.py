@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,3 +52,12 @@ def growth(progress: Iterator[int], total: int) -> tuple[float, float]:
             early = resident()
     assert early is not None
     return resident() / early - 1, early / 1e6
+
+
+def alone(progress: str, total: int) -> tuple[float, float]:
+    """:func:`growth` in a process of its own, which nothing else has filled: ``alone("networks(60)", 60)``."""
+    code = f"from tests.faults.memory import *; print(*growth({progress}, {total}))"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
+    rise, size = map(float, done.stdout.split()[-2:])
+    return rise, size
