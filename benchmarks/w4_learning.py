@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.floors import product_rate
 from benchmarks.learner import TOLERANCE, Learning, by_phases, flow_learning, replayed
 from benchmarks.timing import Case, Contestant, Phase, module
 from benchmarks.workload import Workload
 
 LOW = 1e-3
 """The lowest conductance; an eliminated stiffness stays at it."""
+PRODUCTS = 12_500
+"""Of a step: half of its operations, counted from the lists of the factorization and the passes over the bonds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +162,7 @@ def _jax(case: Case) -> Mapping[str, Phase]:
 
 def case(size: int, quick: bool) -> Case:
     steps = 50 if quick else 4000
-    return Case(size, steps, flow_learning(steps))
+    return Case(size, steps, flow_learning(steps), {"step": PRODUCTS / product_rate()})
 
 
 WORKLOAD = Workload(
@@ -180,6 +183,7 @@ working out its plan, 4 ms a run, is taken off, as the peers have their tables a
 25,000 operations at two a cycle, would take 4 µs. In between stands indirect addressing: an update of the factor is two
 products and some fifteen instructions. Taichi makes machine code that loads every array's address anew and uses no
 vector instructions here. Peers spend theirs in dense algebra, twenty times the arithmetic, at the speed of LAPACK.
+Floor: the same operations in pairs of a multiplication and an addition, at the speed of NumPy's product of matrices.
 """,
     sizes=(64,),
     quick=(64,),
