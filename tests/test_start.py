@@ -1,9 +1,12 @@
-"""Starting costs nothing that is not needed: what a bare import and ``--help`` load."""
+"""Starting costs nothing that is not needed: what a bare import and ``--help`` load, and that kernels are cached."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -60,3 +63,30 @@ def test_list_of_names_is_complete_and_lazy() -> None:
         assert getattr(sandbox, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = sandbox.nothing  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_a_lock_that_a_killed_process_left_does_not_end_caching(tmp_path: Path) -> None:
+    lock = tmp_path / "ticache.lock"
+    lock.touch()
+    os.utime(lock, (time.time() - 3600.0,) * 2)
+    code = """
+import numpy as np
+import taichi as ti
+from sandbox.physics import runtime
+runtime.start()
+
+@ti.kernel
+def double(x: ti.types.ndarray(dtype=ti.f64, ndim=1)):
+    for i in x:
+        x[i] = 2.0 * x[i]
+
+double(np.ones(3))
+"""
+    (tmp_path / "program.py").write_text(code)
+    environment = os.environ | {"TI_OFFLINE_CACHE_FILE_PATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "program.py")], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Lock" not in done.stderr
+    assert list(tmp_path.glob("*.tic"))

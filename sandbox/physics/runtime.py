@@ -10,13 +10,18 @@ import contextlib
 import io
 import os
 import threading
+import time
 import warnings
+from pathlib import Path
 
 from sandbox.importing import uncollected
 
 SPREAD = 512
 """Turns of a parallel loop that Taichi (1.7) gives to a thread at least, whatever ``block_dim`` says (measured): a loop
 whose turns are long goes over so many times as many, and skips all but every such one."""
+
+STALE = 60.0
+"""Seconds after which a lock of the cache of kernels is that of a killed process: Taichi holds it for less than one."""
 
 _started = threading.Lock()
 _threads: int | None = None
@@ -35,6 +40,7 @@ def start() -> None:
         threads = int(os.environ.get("SANDBOX_THREADS", "0")) or os.cpu_count() or 1
         with uncollected():
             import taichi as ti
+            from taichi.lang import impl
 
         # Energy laws are plain Python functions made by sympy and called inside kernels on purpose.
         warnings.filterwarnings("ignore", message=r".*[Cc]alling non-taichi function.*")
@@ -48,7 +54,16 @@ def start() -> None:
                 offline_cache=True,
                 log_level=ti.WARN,
             )
+            _remove_stale_lock(Path(impl.current_cfg().offline_cache_file_path))
         _threads = threads
+
+
+def _remove_stale_lock(cache: Path) -> None:
+    """A process that is killed while it writes the cache leaves a lock, and no later one would write to it again."""
+    lock = cache / "ticache.lock"
+    with contextlib.suppress(OSError):  # there is none, as a rule
+        if time.time() - lock.stat().st_mtime > STALE:
+            lock.unlink()
 
 
 def threads() -> int:
