@@ -197,10 +197,14 @@ positions are the same to the last bit. A thread begins a step with the parts th
 wait for each other at a counter, without going to sleep. Apart from memory, a step is bound by a square root and a
 division for each bond; evaluating four bonds side by side before their forces are added up was slower.
 
-On one thread it is ahead of all peers, at 2.5 to 2.9 times the floor. Two bars are missed on two threads: at 10^6 it
-is level with the fused gather in numba, and 2.2 times the floor where 1.7 was asked; on smaller networks it is behind.
-What two threads share costs half as much again in process time, and a step is joined at its end, some 50 microseconds
-in Taichi.
+How it stands. On one thread it is ahead of all peers, 1.25 to 1.33 times (LAMMPS, at 10^6 left out there for its long
+start, took 9.75 ns in an earlier record). Two bars are missed on two threads. Beside the fused gather in
+numba, in three runs: 1.06 to 1.15 times as fast at 10^6, 0.77 to 1.05 at 10^5, 0.81 to 0.87 at 10^4, 0.89 to 0.95 at
+10^3; and 1.7 to 2.0 times the floor at 10^6 where 1.7 was asked. What stands in the way, as far as can be told: numba's
+gather evaluates every bond twice, but writes to its own node alone; here the force of a bond is written to another
+node too, from where a later bond reads it. And the two processors of this virtual machine seem to share a core at
+times: a step of 10^4 nodes on two threads took 3.9 ns a bond in some minutes and 7.2 in others, with nothing else to
+do, which takes more from what keeps a core busier.
 """,
     sizes=(1_000, 10_000, 100_000, 1_000_000),
     quick=(100, 400),
