@@ -68,7 +68,7 @@ def table(workload: Workload, outcome: Outcome, cells: Sequence[Cell], phase: st
             f"{cell.error:.0e}{differs}",
             *([f"{best_process / _process(cell):.2f}"] if others else []),
         ]
-        row += [f"{over:.2f}" if (over := cell.median / floor) < 100 else f"{over:,.0f}"] if floor else []
+        row += [_number(cell.median / floor)] if floor else []
         row += [str(len(cell.seconds))] if several else []
         if cell.gave_up:
             row = [f"gave up after {_number(cell.median * scale)}", *([""] * (len(row) - 1))]

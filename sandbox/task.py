@@ -65,7 +65,10 @@ class Task:
         return np.argmin(((outputs[:, None, :] - self.codes) ** 2).sum(axis=-1), axis=1)
 
     def figures(self, outputs: np.ndarray, which: np.ndarray) -> Mapping[str, float]:
-        """Figures of merit of outputs (S', outputs) of the samples ``which``: loss, and what else suits the task."""
+        """Figures of merit of outputs (S', outputs) of the samples ``which``: loss, and what else suits the task.
+
+        All finite: a run stops at one that is not.
+        """
         targets = self.targets[which]
         result = {"loss": float(0.5 * ((outputs - targets) ** 2).sum(axis=1).mean())}
         if self.codes is not None and self.labels is not None:

@@ -10,7 +10,6 @@ from typing import Any
 
 import networkx as nx
 import numpy as np
-import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from scipy.sparse import coo_array
@@ -163,14 +162,8 @@ def expressions() -> st.SearchStrategy[str]:
     return st.recursive(leaf, grow, max_leaves=5)
 
 
-@few
-@given(expressions(), st.floats(1.1, 1.9), st.floats(0.55, 0.95))
-def test_derivatives_of_a_law_are_those_of_its_energy(text: str, r: float, k: float) -> None:
-    try:
-        law = EdgeLaw(text, ("k",))
-    except LawError:
-        assume("r" not in text.replace("sqrt", ""))
-        return
+def check_derivatives(law: EdgeLaw, r: float, k: float) -> None:
+    """Beside finite differences of the energy, and of derivatives that were compared with those."""
     _, slope, bend, e_k, e_kk, e_rk = (float(t) for t in law.on_numpy(np.float64(r), np.float64(k)))
 
     def value(which: int, at_r: float, at_k: float) -> float:
@@ -188,6 +181,19 @@ def test_derivatives_of_a_law_are_those_of_its_energy(text: str, r: float, k: fl
     size = 1.0 + max(map(abs, (value(0, r, k), slope, bend, e_k, e_kk, e_rk)))
     assume(size < 1e4)
     np.testing.assert_allclose([slope, bend, e_k, e_kk, e_rk], wanted, rtol=0, atol=1e-7 * size)
+
+
+@few
+@given(expressions(), st.floats(1.1, 1.9), st.floats(0.55, 0.95))
+def test_derivatives_of_a_law_are_those_of_its_energy(text: str, r: float, k: float) -> None:
+    try:
+        law = EdgeLaw(text, ("k",))
+    except LawError as error:
+        refusal = str(error)
+    else:
+        check_derivatives(law, r, k)
+        return
+    assert "depends on neither" in refusal  # its r cancelled, or there was none
 
 
 PIECES = ["r", "k", "(", ")", "**", "/", "-", "64", "1e99", "exp", "log", "min", ","]
@@ -259,10 +265,3 @@ def test_a_plugin_is_taken_whole_or_not_at_all(hook: str, does: str, name: Any, 
     assert "'stranger'" in refusal
     assert {kind: dict(parts.origin) for kind, parts in host.parts.items()} == before
     assert not host.manager.is_registered(module)
-
-
-@pytest.mark.parametrize("key", ["energy", "gradient"])
-def test_what_a_controller_is_handed_has_no_energy(key: str) -> None:
-    """Not found by looking: whatever the bench has is listed, and nothing of it is the energy."""
-    bench = sandbox.load("iris_flow").setup.bench
-    assert not [name for name in dir(bench) if key in name.lower()]
