@@ -20,16 +20,13 @@ from sandbox.physics.laws.generate import in_kernel
 class BondFunctions(NamedTuple):
     """Of edges and of the springs across pairs."""
 
-    gap_between: Callable[..., Any]
-    gap_from: Callable[..., Any]
-    variable: Callable[..., Any]
-    row_of: Callable[..., Any]
-    pull_of: Callable[..., Any]
     energy_of: Callable[..., Any]
     pair_energy: Callable[..., Any]
-    pair_force: Callable[..., Any]
-    steps_of: Callable[..., Any]
+    strides_of: Callable[..., Any]
     pull_both: Callable[..., Any]
+    pull_one: Callable[..., Any]
+    pull_pairs_both: Callable[..., Any]
+    pull_pairs_one: Callable[..., Any]
 
 
 def bond_functions(kind: Kind) -> BondFunctions:
@@ -105,8 +102,8 @@ def bond_functions(kind: Kind) -> BondFunctions:
         return edge_terms(v, *arguments)[0]
 
     @ti.func
-    def pair_energy(gap, b, q, pair_frame: ti.template(), pair_springs: ti.template()):
-        _, v = variable(gap, pair_frame, q, False)
+    def pair_energy(x: ti.template(), i, j, b, q, pair_frame: ti.template(), pair_springs: ti.template()):
+        _, v = variable(gap_between(x, i, j), pair_frame, q, False)
         off = v - pair_springs[b, 1, q]
         return 0.5 * pair_springs[b, 0, q] * off * off
 
@@ -116,7 +113,8 @@ def bond_functions(kind: Kind) -> BondFunctions:
         return n * per_length(pair_springs[b, 0, q] * (v - pair_springs[b, 1, q]), v)
 
     @ti.func
-    def steps_of(strides: ti.template()):
+    def strides_of(strides: ti.template()):
+        """Of the parameters, to be kept in registers."""
         return ti.Vector([strides[q] for q in ti.static(range(n_parameters))])
 
     @ti.func
@@ -138,16 +136,16 @@ def bond_functions(kind: Kind) -> BondFunctions:
         """
         i = -1
         begin = ti.Vector.zero(ti.f64, dim)
-        sum = ti.Vector.zero(ti.f64, dim)
+        total = ti.Vector.zero(ti.f64, dim)
         for e in range(first, last):
             if origin + ends[2 * e] * dim != i:
                 if i >= 0:
                     for c in ti.static(range(dim)):
-                        force[i + c] = sum[c]
+                        force[i + c] = total[c]
                 i = origin + ends[2 * e] * dim
                 for c in ti.static(range(dim)):
                     begin[c] = x[i + c]
-                    sum[c] = force[i + c]
+                    total[c] = force[i + c]
             j = origin + ends[2 * e + 1] * dim
             gap = ti.Vector.zero(ti.f64, dim)
             for c in ti.static(range(dim)):
@@ -155,21 +153,91 @@ def bond_functions(kind: Kind) -> BondFunctions:
             n, v = variable(gap, frame, row_of(e, rows), shifted)
             f = n * pull_of(v, e, parameters, strides)
             for c in ti.static(range(dim)):
-                sum[c] += f[c]
+                total[c] += f[c]
                 force[j + c] = force[j + c] - f[c]  # in place it would be an atomic
         if i >= 0:
             for c in ti.static(range(dim)):
-                force[i + c] = sum[c]
+                force[i + c] = total[c]
+
+    @ti.func
+    def pull_one(
+        first,
+        last,
+        side,  # which of the ends
+        origin,
+        image,  # where the images of the sample begin
+        x: ti.template(),
+        images: ti.template(),
+        far: ti.template(),
+        far_first,  # of the first bond
+        ends: ti.template(),
+        rows: ti.template(),
+        frame: ti.template(),
+        parameters: ti.template(),
+        strides,
+        force: ti.template(),
+    ):
+        """Add the forces of bonds on one of their ends; of the other there are images."""
+        for e in range(first, last):
+            here = origin + ends[2 * e + side] * dim
+            there = image + far[far_first + e - first] * dim
+            n, v = variable(gap_from(here, side, there, x, images), frame, row_of(e, rows), shifted)
+            pull = (1.0 - 2.0 * side) * pull_of(v, e, parameters, strides)
+            for c in ti.static(range(dim)):
+                force[here + c] = force[here + c] + pull * n[c]
+
+    @ti.func
+    def pull_pairs_both(
+        first,
+        last,
+        b,
+        origin,
+        x: ti.template(),
+        pair_ends: ti.template(),
+        pair_frame: ti.template(),
+        pair_springs: ti.template(),
+        force: ti.template(),
+    ):
+        """The same as :func:`pull_both` for the springs across pairs."""
+        for q in range(first, last):
+            i = origin + pair_ends[2 * q] * dim
+            j = origin + pair_ends[2 * q + 1] * dim
+            f = pair_force(gap_between(x, i, j), b, q, pair_frame, pair_springs)
+            for c in ti.static(range(dim)):
+                force[i + c] = force[i + c] + f[c]
+                force[j + c] = force[j + c] - f[c]
+
+    @ti.func
+    def pull_pairs_one(
+        first,
+        last,
+        side,
+        b,
+        origin,
+        image,
+        x: ti.template(),
+        images: ti.template(),
+        far: ti.template(),
+        far_first,
+        pair_ends: ti.template(),
+        pair_frame: ti.template(),
+        pair_springs: ti.template(),
+        force: ti.template(),
+    ):
+        """The same as :func:`pull_one` for the springs across pairs."""
+        for q in range(first, last):
+            here = origin + pair_ends[2 * q + side] * dim
+            there = image + far[far_first + q - first] * dim
+            f = pair_force(gap_from(here, side, there, x, images), b, q, pair_frame, pair_springs)
+            for c in ti.static(range(dim)):
+                force[here + c] = force[here + c] + (1.0 - 2.0 * side) * f[c]
 
     return BondFunctions(
-        gap_between,
-        gap_from,
-        variable,
-        row_of,
-        pull_of,
         energy_of,
         pair_energy,
-        pair_force,
-        steps_of,
+        strides_of,
         pull_both,
+        pull_one,
+        pull_pairs_both,
+        pull_pairs_one,
     )

@@ -27,9 +27,9 @@ from sandbox.physics.runtime import SPREAD
 
 def by_node_kernel(kind: Kind, bonds: BondFunctions, move: Callable[..., Any]) -> Callable[..., None]:
     """The kernel for one kind of system."""
-    gap_between, gap_from, variable, row_of = bonds.gap_between, bonds.gap_from, bonds.variable, bonds.row_of
-    pull_of, pull_both, pair_force, steps_of = bonds.pull_of, bonds.pull_both, bonds.pair_force, bonds.steps_of
-    dim, shifted, pairs = kind.dim, kind.shifted, kind.pairs
+    pull_both, pull_one, strides_of = bonds.pull_both, bonds.pull_one, bonds.strides_of
+    pull_pairs_both, pull_pairs_one = bonds.pull_pairs_both, bonds.pull_pairs_one
+    dim, pairs = kind.dim, kind.pairs
 
     @ti.kernel
     def by_node(
@@ -86,7 +86,7 @@ def by_node_kernel(kind: Kind, bonds: BondFunctions, move: Callable[..., Any]) -
         for turn in range(workers * SPREAD):
             if turn % SPREAD != 0:
                 continue
-            every_edge = steps_of(strides)
+            stride = strides_of(strides)
             own = impl.call_internal("linear_thread_idx") % workers * total // workers
             for s in range(passes):
                 n = first + s
@@ -106,36 +106,24 @@ def by_node_kernel(kind: Kind, bonds: BondFunctions, move: Callable[..., Any]) -
                         for run in range(starts[part], starts[part + 1]):
                             begin, stop, kind = runs[4 * run], runs[4 * run + 1], runs[4 * run + 2]
                             if kind == INSIDE:
-                                pull_both(begin, stop, origin, x, ends, rows, frame, parameters, every_edge, force)
+                                pull_both(begin, stop, origin, x, ends, rows, frame, parameters, stride, force)
                             else:
-                                side = kind - FIRST
-                                for e in range(begin, stop):
-                                    here = origin + ends[2 * e + side] * dim
-                                    there = image + far[runs[4 * run + 3] + e - begin] * dim
-                                    gap = gap_from(here, side, there, x, images)
-                                    direction, v = variable(gap, frame, row_of(e, rows), shifted)
-                                    pull = (1.0 - 2.0 * side) * pull_of(v, e, parameters, every_edge)
-                                    for c in ti.static(range(dim)):
-                                        force[here + c] = force[here + c] + pull * direction[c]
+                                pull_one(
+                                    begin, stop, kind - FIRST, origin, image, x, images, far, runs[4 * run + 3], ends,
+                                    rows, frame, parameters, stride, force,
+                                )  # fmt: skip
                         if ti.static(pairs):
                             for run in range(pair_starts[part], pair_starts[part + 1]):
                                 begin, stop, kind = pair_runs[4 * run], pair_runs[4 * run + 1], pair_runs[4 * run + 2]
-                                for e in range(begin, stop):
-                                    if kind == INSIDE:
-                                        i = origin + pair_ends[2 * e] * dim
-                                        j = origin + pair_ends[2 * e + 1] * dim
-                                        f = pair_force(gap_between(x, i, j), b, e, pair_frame, pair_springs)
-                                        for c in ti.static(range(dim)):
-                                            force[i + c] = force[i + c] + f[c]
-                                            force[j + c] = force[j + c] - f[c]
-                                    else:
-                                        side = kind - FIRST
-                                        here = origin + pair_ends[2 * e + side] * dim
-                                        there = image + pair_far[pair_runs[4 * run + 3] + e - begin] * dim
-                                        gap = gap_from(here, side, there, x, images)
-                                        f = pair_force(gap, b, e, pair_frame, pair_springs)
-                                        for c in ti.static(range(dim)):
-                                            force[here + c] = force[here + c] + (1.0 - 2.0 * side) * f[c]
+                                if kind == INSIDE:
+                                    pull_pairs_both(
+                                        begin, stop, b, origin, x, pair_ends, pair_frame, pair_springs, force
+                                    )
+                                else:
+                                    pull_pairs_one(
+                                        begin, stop, kind - FIRST, b, origin, image, x, images, pair_far,
+                                        pair_runs[4 * run + 3], pair_ends, pair_frame, pair_springs, force,
+                                    )  # fmt: skip
                         for i in range(nodes[part], nodes[part + 1]):
                             f = ti.Vector.zero(ti.f64, dim)
                             for c in ti.static(range(dim)):

@@ -25,8 +25,8 @@ def by_sample_kernel(
     kind: Kind, bonds: BondFunctions, nodes: NodeFunctions, move: Callable[..., Any]
 ) -> Callable[..., None]:
     """The kernel for one kind of system."""
-    gap_between, energy_of, pull_both, steps_of = bonds.gap_between, bonds.energy_of, bonds.pull_both, bonds.steps_of
-    pair_energy, pair_force, node_energy = bonds.pair_energy, bonds.pair_force, nodes.node_energy
+    energy_of, pair_energy, node_energy = bonds.energy_of, bonds.pair_energy, nodes.node_energy
+    pull_both, pull_pairs_both, strides_of = bonds.pull_both, bonds.pull_pairs_both, bonds.strides_of
     dim, pairs, outside, has_node_law = kind.dim, kind.pairs, kind.outside, kind.node_law is not None
     parallel, spread = kind.parallel, SPREAD if kind.parallel else 1
 
@@ -80,7 +80,7 @@ def by_sample_kernel(
                 continue
             b = turn // spread
             origin = b * n_state
-            every_edge = steps_of(strides)
+            stride = strides_of(strides)
             record = 0
             for s in range(passes):
                 n = first + s
@@ -96,13 +96,13 @@ def by_sample_kernel(
                         for e in range(n_edges):
                             i = origin + ends[2 * e] * dim
                             j = origin + ends[2 * e + 1] * dim
-                            value = energy_of(x, i, j, e, rows, frame, parameters, every_edge)
+                            value = energy_of(x, i, j, e, rows, frame, parameters, stride)
                             total, lost = accumulate(total, lost, value)
                         if ti.static(pairs):
                             for q in range(pair_ends.shape[0] // 2):
                                 i = origin + pair_ends[2 * q] * dim
                                 j = origin + pair_ends[2 * q + 1] * dim
-                                value = pair_energy(gap_between(x, i, j), b, q, pair_frame, pair_springs)
+                                value = pair_energy(x, i, j, b, q, pair_frame, pair_springs)
                                 total, lost = accumulate(total, lost, value)
                         if ti.static(has_node_law or outside):
                             for k in range(n_state):
@@ -113,15 +113,10 @@ def by_sample_kernel(
                         energies[(record * batch + b) * 2 + POTENTIAL] = total
                 for k in range(n_state):
                     force[origin + k] = 0.0
-                pull_both(0, n_edges, origin, x, ends, rows, frame, parameters, every_edge, force)
+                pull_both(0, n_edges, origin, x, ends, rows, frame, parameters, stride, force)
                 if ti.static(pairs):
-                    for q in range(pair_ends.shape[0] // 2):
-                        i = origin + pair_ends[2 * q] * dim
-                        j = origin + pair_ends[2 * q + 1] * dim
-                        f = pair_force(gap_between(x, i, j), b, q, pair_frame, pair_springs)
-                        for c in ti.static(range(dim)):
-                            force[i + c] = force[i + c] + f[c]  # in place it would be an atomic
-                            force[j + c] = force[j + c] - f[c]
+                    n_pairs = pair_ends.shape[0] // 2
+                    pull_pairs_both(0, n_pairs, b, origin, x, pair_ends, pair_frame, pair_springs, force)
                 settle = ti.cast(fresh == 0 or s > 0, ti.i32)
                 advance = ti.cast(n < end, ti.i32)
                 for i in range(n_state // dim):

@@ -28,8 +28,12 @@ def accumulate(total, lost, value):
 
 def energies_kernel(kind: Kind, bonds: BondFunctions, nodes: NodeFunctions) -> Callable[..., None]:
     """The kernel for one kind of system."""
-    gap_between, energy_of, pair_energy = bonds.gap_between, bonds.energy_of, bonds.pair_energy
-    steps_of, node_energy = bonds.steps_of, nodes.node_energy
+    energy_of, pair_energy, strides_of, node_energy = (
+        bonds.energy_of,
+        bonds.pair_energy,
+        bonds.strides_of,
+        nodes.node_energy,
+    )
     dim, pairs, outside, has_node_law = kind.dim, kind.pairs, kind.outside, kind.node_law is not None
 
     @ti.kernel
@@ -59,7 +63,7 @@ def energies_kernel(kind: Kind, bonds: BondFunctions, nodes: NodeFunctions) -> C
             e = t - b * n_edges
             i = b * n_state + ends[2 * e] * dim
             j = b * n_state + ends[2 * e + 1] * dim
-            store[t] = energy_of(x, i, j, e, rows, frame, parameters, steps_of(strides))
+            store[t] = energy_of(x, i, j, e, rows, frame, parameters, strides_of(strides))
         for b in range(batch):
             origin = b * n_state
             total = 0.0
@@ -70,9 +74,7 @@ def energies_kernel(kind: Kind, bonds: BondFunctions, nodes: NodeFunctions) -> C
                 for q in range(pair_ends.shape[0] // 2):
                     i = origin + pair_ends[2 * q] * dim
                     j = origin + pair_ends[2 * q + 1] * dim
-                    total, lost = accumulate(
-                        total, lost, pair_energy(gap_between(x, i, j), b, q, pair_frame, pair_springs)
-                    )
+                    total, lost = accumulate(total, lost, pair_energy(x, i, j, b, q, pair_frame, pair_springs))
             if ti.static(has_node_law or outside):
                 for k in range(n_state):
                     g = origin + k
