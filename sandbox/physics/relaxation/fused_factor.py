@@ -10,7 +10,7 @@ No ``from __future__ import annotations`` here: Taichi reads the annotations of 
 
 import taichi as ti
 
-from sandbox.physics.relaxation.fused_edges import larger, smaller
+from sandbox.physics.relaxation.fused_edges import smaller
 from sandbox.physics.relaxation.plan import GROUP
 
 
@@ -80,30 +80,6 @@ def copy_top(
 
 
 @ti.func
-def newton_step(
-    gradient: ti.i32,
-    step: ti.i32,
-    factor: ti.i32,
-    n_free: ti.i32,
-    forwards: ti.template(),
-    backwards: ti.template(),
-    lower: ti.template(),
-    work: ti.template(),
-):
-    """Write the step that the factor makes of the gradient; the slope of the energy along it."""
-    for f in range(n_free):
-        work[step + f] = -work[gradient + f]
-    substitute(step, factor, forwards, lower, work)
-    for f in range(n_free):
-        work[step + f] = work[step + f] * lower[factor + f]
-    substitute(step, factor, backwards, lower, work)
-    slope = 0.0
-    for f in range(n_free):
-        slope += work[step + f] * work[gradient + f]
-    return slope
-
-
-@ti.func
 def substitute(step: ti.i32, factor: ti.i32, groups: ti.template(), lower: ti.template(), work: ti.template()):
     """Solve with L or L^T in place."""
     for g in range(groups.shape[0] // ti.static(3 * GROUP)):
@@ -113,32 +89,3 @@ def substitute(step: ti.i32, factor: ti.i32, groups: ti.template(), lower: ti.te
             value[k] = work[step + groups[p + 1]] - lower[factor + groups[p]] * work[step + groups[p + 2]]
         for k in ti.static(range(GROUP)):
             work[step + groups[3 * (GROUP * g + k) + 1]] = value[k]
-
-
-@ti.func
-def negative_step(
-    bad: ti.i32,
-    gradient: ti.i32,
-    step: ti.i32,
-    factor: ti.i32,
-    n_free: ti.i32,
-    columns: ti.template(),
-    entries: ti.template(),
-    lower: ti.template(),
-    work: ti.template(),
-):
-    """Write z of L^T z = e_bad, whose curvature is that pivot; the slope along it and its largest component."""
-    for f in range(n_free):
-        work[step + f] = 0.0
-    work[step + bad] = 1.0
-    slope = work[gradient + bad]
-    top = 1.0
-    for back in range(bad):
-        f = bad - 1 - back
-        z = 0.0
-        for p in range(columns[f], columns[f + 1]):
-            z -= lower[factor + n_free + p] * work[step + entries[2 * p]]
-        work[step + f] = z
-        top = larger(ti.abs(z), top)
-        slope += z * work[gradient + f]
-    return slope, top

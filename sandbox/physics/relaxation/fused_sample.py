@@ -38,7 +38,7 @@ from sandbox.physics.relaxation.criteria import (
     SURELY_POSITIVE,
 )
 from sandbox.physics.relaxation.fused_edges import larger, smaller
-from sandbox.physics.relaxation.fused_factor import copy_top, factorize, negative_step, newton_step
+from sandbox.physics.relaxation.fused_factor import copy_top, factorize, substitute
 
 # Columns of the report of a sample.
 ENERGY, RESIDUAL, SCALE, EVALUATIONS, STATUS, PIVOT, INDEFINITE, REPORT_SIZE = range(8)
@@ -291,47 +291,56 @@ def sample_function(
                         status = int(Status.SINGULAR)
                         indefinite += 1
                     break
-                alpha = 1.0
-                slope = 0.0
-                if bad >= 0:
-                    if not (pivot < -PIVOT_FLOOR * stiffest):
-                        status = int(Status.SINGULAR)
-                        break
-                    # Stationary but not a minimum.
-                    escaping = 1
-                    factored = 0
-                    slope, top = negative_step(bad, gradient, step, factor, n_free, columns, entries, lower, work)
-                    longest = work[found + fe.LONGEST]
-                    length = ESCAPE * ti.select(longest > 0.0, longest, 1.0) / top
-                    if slope > 0.0:
-                        length = -length
+                escaping = int(bad >= 0)
+                if escaping == 1 and not (pivot < -PIVOT_FLOOR * stiffest):
+                    status = int(Status.SINGULAR)
+                    break
+                if escaping == 0:
                     for f in range(n_free):
-                        work[step + f] = work[step + f] * length
+                        work[step + f] = -work[gradient + f]
+                    substitute(step, factor, forwards, lower, work)
+                    for f in range(n_free):
+                        work[step + f] = work[step + f] * lower[factor + f]
                 else:
-                    escaping = 0
-                    slope = newton_step(gradient, step, factor, n_free, forwards, backwards, lower, work)
-                    if ti.static(not projection):
-                        turn = MAX_TURN * MAX_TURN
-                        longest = work[found + fe.LONGEST]
-                        for e in range(n_edges):
-                            change = 0.0
-                            length = 0.0
-                            for c in ti.static(range(dim)):
-                                i = ends[2 * e] + c
-                                j = ends[2 * e + 1] + c
-                                a = work[at + j] - work[at + i] + frame[e * (dim + 1) + c]
-                                length += a * a
-                                d = 0.0
-                                if place[j] >= 0:
-                                    d += work[step + place[j]]
-                                if place[i] >= 0:
-                                    d -= work[step + place[i]]
-                                change += d * d
-                            length = ti.max(length, 0.01 * longest * longest)
-                            if change > turn * length:
-                                turn = change / length
-                        if turn > MAX_TURN * MAX_TURN:
-                            alpha = MAX_TURN / ti.sqrt(turn)
+                    # Stationary but not a minimum: the curvature along z of L^T z = e_bad is that pivot.
+                    for f in range(n_free):
+                        work[step + f] = 0.0
+                    work[step + bad] = 1.0
+                substitute(step, factor, backwards, lower, work)
+                slope = 0.0
+                top = 0.0
+                for f in range(n_free):
+                    slope += work[step + f] * work[gradient + f]
+                    top = larger(ti.abs(work[step + f]), top)
+                alpha = 1.0
+                if escaping == 1:
+                    factored = 0
+                    longest = work[found + fe.LONGEST]
+                    alpha = ESCAPE * ti.select(longest > 0.0, longest, 1.0) / top
+                    if slope > 0.0:
+                        alpha = -alpha
+                elif ti.static(not projection):
+                    turn = MAX_TURN * MAX_TURN
+                    longest = work[found + fe.LONGEST]
+                    for e in range(n_edges):
+                        change = 0.0
+                        length = 0.0
+                        for c in ti.static(range(dim)):
+                            i = ends[2 * e] + c
+                            j = ends[2 * e + 1] + c
+                            a = work[at + j] - work[at + i] + frame[e * (dim + 1) + c]
+                            length += a * a
+                            d = 0.0
+                            if place[j] >= 0:
+                                d += work[step + place[j]]
+                            if place[i] >= 0:
+                                d -= work[step + place[i]]
+                            change += d * d
+                        length = ti.max(length, 0.01 * longest * longest)
+                        if change > turn * length:
+                            turn = change / length
+                    if turn > MAX_TURN * MAX_TURN:
+                        alpha = MAX_TURN / ti.sqrt(turn)
             for i in range(n_state):
                 p = place[i]
                 if p >= 0:
