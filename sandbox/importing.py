@@ -1,4 +1,4 @@
-"""Importing many modules quickly."""
+"""Importing many modules, and making kernels, quickly."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Keep the garbage collector out of imports: they make many objects and leave little garbage to find among them."""
+    """Keep the garbage collector out of what makes many objects and leaves little garbage to find among them."""
     collecting = gc.isenabled()
     gc.disable()
     try:

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from sandbox.importing import uncollected
+
 
 class Direct:
     """A Taichi kernel that takes arrays, whole numbers and floats.
@@ -28,7 +30,8 @@ class Direct:
     def __call__(self, *arguments: Any) -> Any:
         if self._kinds is not None and tuple(map(_kind, arguments)) == self._kinds:
             return self._launch(*arguments)
-        result = self._kernel(*arguments)
+        with uncollected():
+            result = self._kernel(*arguments)
         if self._kinds is None:
             self._prepare(arguments)
         return result

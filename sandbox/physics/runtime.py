@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import sys
 import threading
 import time
 import warnings
@@ -54,8 +55,22 @@ def start() -> None:
                 offline_cache=True,
                 log_level=ti.WARN,
             )
+            _spare_positions()
             _remove_stale_lock(Path(impl.current_cfg().offline_cache_file_path))
         _threads = threads
+
+
+def _spare_positions() -> None:
+    """Have no picture made of where in the source each expression of a kernel stands, unless it is to be shown.
+
+    Taichi (1.7) wraps source and pointer into lines at every expression that it reads, for an error that it may have to
+    tell of: a fifth of the time that a small scene's kernel takes to be made ready. It asks again when there is one.
+    """
+    from taichi.lang.ast.ast_transformer_utils import ASTTransformerContext
+
+    where = getattr(ASTTransformerContext, "get_pos_info", None)
+    if where is not None:
+        ASTTransformerContext.get_pos_info = lambda self, node: where(self, node) if sys.exc_info()[0] else ""
 
 
 def _remove_stale_lock(cache: Path) -> None:
