@@ -9,8 +9,11 @@ import pytest
 import sympy
 
 from sandbox.errors import LawError
+from sandbox.physics.laws import library
 from sandbox.physics.laws.expression import parse, symbol
+from sandbox.physics.laws.known import Known
 from sandbox.physics.laws.law import EdgeLaw, NodeLaw
+from sandbox.physics.laws.tabulate import entry
 
 NAMES = ("r", "k", "l")
 
@@ -107,6 +110,7 @@ def test_nothing_is_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("something was evaluated")
 
     touched: list[str] = []
+    parse("k/2*(r - l)**2", NAMES)  # SymPy imports modules of its own at the first difference and power
     monkeypatch.setattr(builtins, "eval", never)
     monkeypatch.setattr(builtins, "exec", never)
     monkeypatch.setattr(sympy, "sympify", never)
@@ -172,3 +176,26 @@ def test_what_has_no_counterpart_in_a_kernel_is_named(monkeypatch: pytest.Monkey
     law = EdgeLaw("k*gamma(r)", ("k",))
     with pytest.raises(LawError, match=r"k\*gamma\(r\).*no counterpart in a kernel"):
         generate.in_kernel(law)
+
+
+LIBRARY = {name: law for name, law in vars(library).items() if isinstance(law, EdgeLaw | NodeLaw)}
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+def test_the_table_is_what_sympy_makes_of_the_library(name: str) -> None:
+    law = LIBRARY[name]
+    assert law.known is not None, "run python -m sandbox.physics.laws.tabulate"
+    degrees, source = entry(law)
+    anew = Known(degrees, source)
+    assert law.known.degrees == degrees
+    points = np.random.default_rng(0).uniform(0.2, 2.0, (len(law.arguments), 50))
+    mine, other = (known.function(vars(np))(*points) for known in (law.known, anew))
+    assert len(mine) == len(law.terms)
+    for a, b in zip(mine, other, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+def test_a_law_of_other_parameters_is_not_in_the_table() -> None:
+    assert EdgeLaw("k/2 * d**2", ("k",)).known is not None
+    with pytest.raises(LawError, match="'k' is an unknown symbol"):
+        EdgeLaw("k/2 * d**2", ("kappa",))

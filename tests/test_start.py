@@ -51,6 +51,12 @@ def test_the_check_can_fail() -> None:
     assert "numpy" in loaded("import sandbox; sandbox.Boundary")
 
 
+def test_a_scene_of_known_laws_needs_no_symbols() -> None:
+    code = "import sandbox; a = sandbox.load('iris_flow').setup.apparatus; a.settle()"
+    assert "taichi" in (modules := loaded(code))
+    assert "sympy" not in modules
+
+
 @pytest.mark.parametrize("arguments", ["'--help'", "'run', '--help'", "'plugins', '--help'"])
 def test_help_loads_the_command_line_only(arguments: str) -> None:
     assert loaded(HELP.format(arguments=arguments)) <= {"typer", "rich", "pydantic"}  # pydantic: typer's own

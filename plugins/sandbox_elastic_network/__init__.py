@@ -10,13 +10,10 @@ from pydantic import Field
 import sandbox
 from sandbox.errors import NetworkError
 from sandbox.parts import Looks, SystemPart
-from sandbox.physics.laws import SPRING, EdgeLaw
+from sandbox.physics.laws import SPRING, SPRING_OF_REST_LENGTH
 from sandbox.physics.material import Material
 from sandbox.physics.network import Network
 from sandbox.spread import Values, draw
-
-SPRING_OF_REST_LENGTH = EdgeLaw(SPRING.expression, SPRING.parameters, stiffness="l")
-"""The same spring; what is adjusted is its rest length."""
 
 
 class ElasticNetwork(SystemPart):

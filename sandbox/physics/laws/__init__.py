@@ -8,3 +8,4 @@ from sandbox.physics.laws.library import LOAD as LOAD
 from sandbox.physics.laws.library import ONSITE as ONSITE
 from sandbox.physics.laws.library import POWER_LAW as POWER_LAW
 from sandbox.physics.laws.library import SPRING as SPRING
+from sandbox.physics.laws.library import SPRING_OF_REST_LENGTH as SPRING_OF_REST_LENGTH

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import sympy
 import taichi as ti
 
 from sandbox.errors import LawError
 from sandbox.physics.laws.law import EdgeLaw, NodeLaw
 from sandbox.physics.laws.taichi_law import TaichiLaw
+
+if TYPE_CHECKING:
+    import sympy
 
 
 def _fold(operation: Callable[..., Any]) -> Callable[..., Any]:
@@ -40,14 +42,13 @@ _IN_TAICHI: dict[str, Callable[..., Any]] = {
     "signum": lambda x: ti.select(x > 0.0, 1.0, 0.0) - ti.select(x < 0.0, 1.0, 0.0),
     "Heaviside": lambda x, *_: ti.select(x > 0.0, 1.0, ti.select(x < 0.0, 0.0, 0.5)),
 }
-_KNOWN = {
-    *(f.__name__ for f in (sympy.exp, sympy.log, sympy.sin, sympy.cos, sympy.tanh, sympy.sinh, sympy.cosh)),
-    *("Abs", "Min", "Max", "sign", "Heaviside"),
-}
+_IN_SYMPY = {"exp", "log", "sin", "cos", "tanh", "sinh", "cosh", "Abs", "Min", "Max", "sign", "Heaviside"}
 
 
 def _within_32_bits(term: sympy.Expr) -> sympy.Expr:
     """Kernels know whole numbers of 32 bits only; larger ones become floats."""
+    import sympy
+
     large = {n: sympy.Float(n, 17) for n in term.atoms(sympy.Rational) if max(abs(int(n.p)), int(n.q)) >= 2**31}
     return term.xreplace(large)  # pyright: ignore[reportReturnType]
 
@@ -62,9 +63,13 @@ def in_kernel(law: EdgeLaw | NodeLaw) -> Callable[..., Any]:
     if isinstance(law, TaichiLaw):
         assert law.function is not None
         return law.function
+    if law.known is not None:
+        return law.known.function(_IN_TAICHI)
+    import sympy
+
     for term in law.terms:
         for call in term.atoms(sympy.Function):
-            if type(call).__name__ not in _KNOWN:
+            if type(call).__name__ not in _IN_SYMPY:
                 raise LawError(
                     f"the energy expression {law.expression!r} cannot be compiled: its derivative contains "
                     f"{str(call)!r}, and {type(call).__name__!r} has no counterpart in a kernel"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import sympy
-
 from sandbox.errors import LawError
 from sandbox.physics.laws.law import EdgeLaw
 
@@ -20,6 +18,8 @@ def hidden(law: EdgeLaw) -> EdgeLaw:
     Raises:
         LawError: for a law that is not linear in its stiffness.
     """
+    import sympy
+
     theta_slope = sympy.simplify(law.terms[3])
     if sympy.simplify(law.terms[4]) != 0:
         raise LawError(

@@ -2,7 +2,8 @@
 
 An edge law is the energy of an edge as a function of one variable: ``r``, the distance between its two nodes, or
 ``d``, the difference ``s_j - s_i`` of their values. A node law is the energy of one component ``s`` of one node. All
-derivatives are taken symbolically, once per law.
+derivatives are taken symbolically, once per law; those of the library's laws were taken beforehand, for importing
+SymPy takes as long as everything else that a start imports.
 """
 
 from __future__ import annotations
@@ -10,30 +11,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import sympy
 
 from sandbox.errors import LawError
-from sandbox.physics.laws.expression import check_derivative, degree, parse, symbol
+from sandbox.physics.laws.known import Known, known
+
+if TYPE_CHECKING:
+    import sympy
 
 NumpyFunction = Callable[..., Any]
-
-
-def _without_deltas(expression: sympy.Expr) -> sympy.Expr:
-    """Derivatives almost everywhere: the point masses that |x|, min and max leave behind are dropped."""
-    return expression.replace(sympy.DiracDelta, lambda *_: sympy.Integer(0))  # pyright: ignore[reportReturnType]
-
-
-def _derivatives(energy: sympy.Expr, text: str, *orders: tuple[sympy.Symbol, ...]) -> tuple[sympy.Expr, ...]:
-    """The energy and its derivatives, each looked at before it is differentiated again."""
-    known: dict[tuple[sympy.Symbol, ...], sympy.Expr] = {(): energy}
-    for order in orders:
-        for depth in range(1, len(order) + 1):
-            if order[:depth] not in known:
-                known[order[:depth]] = check_derivative(known[order[: depth - 1]].diff(order[depth - 1]), text)
-    return tuple(_without_deltas(known[order]) for order in ((), *orders))
 
 
 def _check_names(kind: str, variable: str, parameters: Sequence[str]) -> None:
@@ -67,6 +55,8 @@ class EdgeLaw:
 
     def __post_init__(self) -> None:
         self._check_parameters()
+        if self.known is not None:
+            return
         used = {s.name for s in self.energy.free_symbols}  # type: ignore[attr-defined]
         if {"r", "d"} <= used:
             raise LawError(f"the edge law {self.expression!r} uses both r (distance) and d (difference); choose one")
@@ -88,12 +78,21 @@ class EdgeLaw:
             )
 
     @cached_property
+    def known(self) -> Known | None:
+        """What was made of the law beforehand, if it is one of the library's."""
+        return known(self.expression, *self.parameters, stiffness=self.stiffness)
+
+    @cached_property
     def energy(self) -> sympy.Expr:
+        from sandbox.physics.laws.expression import parse
+
         return parse(self.expression, ("r", "d", *self.parameters))
 
     @cached_property
     def variable(self) -> Literal["r", "d"]:
-        return "r" if symbol("r") in self.energy.free_symbols else "d"
+        if self.known is not None:
+            return "r" if "r" in self.known.degrees else "d"
+        return "r" if any(s.name == "r" for s in self.energy.free_symbols) else "d"  # type: ignore[attr-defined]
 
     @property
     def fixed(self) -> tuple[str, ...]:
@@ -103,7 +102,9 @@ class EdgeLaw:
     @property
     def arguments(self) -> list[sympy.Symbol]:
         """The variable, the stiffness, then the fixed parameters: the arguments of every generated function."""
-        return [symbol(self.variable), symbol(self.stiffness), *(symbol(p) for p in self.fixed)]
+        from sandbox.physics.laws.expression import symbol
+
+        return [symbol(name) for name in (self.variable, self.stiffness, *self.fixed)]
 
     @cached_property
     def terms(self) -> tuple[sympy.Expr, ...]:
@@ -111,31 +112,33 @@ class EdgeLaw:
 
         Slope and curvature are the first and second derivative in the variable v.
         """
-        v, theta = symbol(self.variable), symbol(self.stiffness)
-        return _derivatives(self.energy, self.expression, (v,), (v, v), (theta,), (theta, theta), (v, theta))
+        from sandbox.physics.laws.derivatives import derivatives
+
+        v, theta = self.arguments[:2]
+        return derivatives(self.energy, self.expression, (v,), (v, v), (theta,), (theta, theta), (v, theta))
 
     @cached_property
     def is_quadratic(self) -> bool:
         """Whether the curvature does not depend on the variable (the law is Hookean in v)."""
-        return degree(self.energy, symbol(self.variable)) <= 2
+        return _degree(self, self.variable) <= 2
 
     @cached_property
     def is_quadratic_in_stiffness(self) -> bool:
         """Whether the energy is at most quadratic in the stiffness, so that a free one has a closed form."""
-        return degree(self.energy, symbol(self.stiffness)) <= 2
+        return _degree(self, self.stiffness) <= 2
 
     @cached_property
     def is_affine_in_stiffness(self) -> bool:
         """Whether the force on the stiffness does not depend on it."""
-        return degree(self.energy, symbol(self.stiffness)) <= 1
+        return _degree(self, self.stiffness) <= 1
 
     @cached_property
     def on_numpy(self) -> NumpyFunction:
         """``f(v, stiffness, *fixed)`` returning :attr:`terms` as NumPy arrays; the twin of the generated kernels."""
-        return _broadcasting(sympy.lambdify(self.arguments, self.terms, modules="numpy", cse=True))
+        return _on_numpy(self)
 
     def _repr_latex_(self) -> str:
-        return f"$E = {sympy.latex(self.energy)}$"
+        return _latex(self)
 
 
 @dataclass(frozen=True)
@@ -153,33 +156,67 @@ class NodeLaw:
     def __post_init__(self) -> None:
         object.__setattr__(self, "parameters", tuple(self.parameters))
         _check_names("node law", "s", self.parameters)
-        if symbol("s") not in self.energy.free_symbols:
+        if self.known is None and "s" not in {s.name for s in self.energy.free_symbols}:  # type: ignore[attr-defined]
             raise LawError(f"the node law {self.expression!r} does not depend on s, the value of the node")
 
     @cached_property
+    def known(self) -> Known | None:
+        """What was made of the law beforehand, if it is one of the library's."""
+        return known(self.expression, *self.parameters)
+
+    @cached_property
     def energy(self) -> sympy.Expr:
+        from sandbox.physics.laws.expression import parse
+
         return parse(self.expression, ("s", *self.parameters))
 
     @property
     def arguments(self) -> list[sympy.Symbol]:
-        return [symbol("s"), *(symbol(p) for p in self.parameters)]
+        from sandbox.physics.laws.expression import symbol
+
+        return [symbol(name) for name in ("s", *self.parameters)]
 
     @cached_property
     def terms(self) -> tuple[sympy.Expr, ...]:
         """Energy, slope and curvature in s."""
-        s = symbol("s")
-        return _derivatives(self.energy, self.expression, (s,), (s, s))
+        from sandbox.physics.laws.derivatives import derivatives
+
+        s = self.arguments[0]
+        return derivatives(self.energy, self.expression, (s,), (s, s))
 
     @cached_property
     def is_quadratic(self) -> bool:
-        return degree(self.energy, symbol("s")) <= 2
+        return _degree(self, "s") <= 2
 
     @cached_property
     def on_numpy(self) -> NumpyFunction:
-        return _broadcasting(sympy.lambdify(self.arguments, self.terms, modules="numpy", cse=True))
+        return _on_numpy(self)
 
     def _repr_latex_(self) -> str:
-        return f"$E = {sympy.latex(self.energy)}$"
+        return _latex(self)
+
+
+def _degree(law: EdgeLaw | NodeLaw, name: str) -> float:
+    """An upper bound of the degree of the energy as a polynomial in a variable or parameter."""
+    if law.known is not None:
+        return law.known.degrees[name]
+    from sandbox.physics.laws.expression import degree, symbol
+
+    return degree(law.energy, symbol(name))
+
+
+def _on_numpy(law: EdgeLaw | NodeLaw) -> NumpyFunction:
+    if law.known is not None:
+        return _broadcasting(law.known.function(vars(np)))
+    import sympy
+
+    return _broadcasting(sympy.lambdify(law.arguments, law.terms, modules="numpy", cse=True))
+
+
+def _latex(law: EdgeLaw | NodeLaw) -> str:
+    import sympy
+
+    return f"$E = {sympy.latex(law.energy)}$"
 
 
 def _broadcasting(function: NumpyFunction) -> NumpyFunction:

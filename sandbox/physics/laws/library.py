@@ -7,6 +7,9 @@ from sandbox.physics.laws.law import EdgeLaw, NodeLaw
 SPRING = EdgeLaw("k/2 * (r - l)**2", ("k", "l"))
 """A central-force spring of stiffness k and rest length l."""
 
+SPRING_OF_REST_LENGTH = EdgeLaw(SPRING.expression, SPRING.parameters, stiffness="l")
+"""The same spring; what is adjusted is its rest length."""
+
 CONDUCTANCE = EdgeLaw("k/2 * d**2", ("k",))
 """A linear conductor: half the dissipated power; the flow through it is k*d."""
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import sympy
 
 from sandbox.errors import LawError
 from sandbox.physics.laws.law import EdgeLaw, NumpyFunction
+
+if TYPE_CHECKING:
+    import sympy
 
 TERMS = 6
 
@@ -47,6 +49,10 @@ class TaichiLaw(EdgeLaw):
         if self.of not in ("r", "d"):
             raise LawError(f"the variable of the law {self.expression!r} is 'r' or 'd'; got {self.of!r}")
         self._check_parameters()
+
+    @cached_property
+    def known(self) -> None:
+        return None
 
     @cached_property
     def variable(self) -> Literal["r", "d"]:
