@@ -91,7 +91,10 @@ class _Compiled:
         return all(_kind(arguments[place]) is self._kinds[place] for place, _ in self._numbers)
 
     def launch(self, arguments: tuple[Any, ...]) -> Any:
-        call = self._calls.pop() if self._calls else _Call(self._made.make_launch_context(), len(arguments))
+        try:
+            call = self._calls.pop()
+        except IndexError:
+            call = _Call(self._made.make_launch_context(), len(arguments))
         context, addresses, shapes = call.context, call.addresses, call.shapes
         for place, _, _ in self._arrays:
             value = arguments[place]
