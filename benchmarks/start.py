@@ -69,11 +69,14 @@ everything that is imported, as it has on every machine from the second start on
 process.
 `sandbox show SCENE --timings` tells the stages apart.
 
-Of a warm start of xor_diode, in seconds of processor time: importing the package, NumPy, SciPy, SymPy and pydantic, and
-reading the scene 1.0; networkx and the network 0.1; importing and starting Taichi 0.2; the first relaxation 0.9. Of the
-last, 0.6 are machine code: Taichi keeps the kernel on disk as LLVM's bitcode, and LLVM turns that into machine code in
-every process (most of it in its reduction of loop indices); 0.1 are Taichi's reading of the kernel's Python, which
-precedes the search on disk. Both belong to the one kernel of a small scene, a whole Newton minimization.
+How it stands. The bar is 1.5 s with cached kernels and 8 without. The second is met. The first is at what this machine
+varies: 1.8 to 2.3 in this record, 1.5 to 1.6 in one made hours before from nearly the same source, 1.4 in a loop of
+iris_flow in quick minutes; in turns with it, the version before took 2.05. There, 0.34 s are machine code: Taichi keeps
+a kernel on disk as LLVM's bitcode, and LLVM turns that into machine code in every process. Importing and starting
+Taichi takes 0.2, importing networkx 0.1, importing what SciPy imports of NumPy's tests and f2py 0.1. The rest is
+Taichi's reading of the kernel's Python, which precedes the search on disk, and importing NumPy, SciPy, pydantic and
+this package. What SymPy makes of the laws in the library is kept in a table; a scene with an energy of its own imports
+it.
 """,
     sizes=tuple(FIRST),
     quick=(21,),
