@@ -69,14 +69,15 @@ everything that is imported, as it has on every machine from the second start on
 process.
 `sandbox show SCENE --timings` tells the stages apart.
 
-How it stands. The bar is 1.5 s with cached kernels and 8 without. The second is met. The first is at what this machine
-varies: 1.8 to 2.3 in this record, 1.5 to 1.6 in one made hours before from nearly the same source, 1.4 in a loop of
-iris_flow in quick minutes; in turns with it, the version before took 2.05. There, 0.34 s are machine code: Taichi keeps
-a kernel on disk as LLVM's bitcode, and LLVM turns that into machine code in every process. Importing and starting
-Taichi takes 0.2, importing networkx 0.1, importing what SciPy imports of NumPy's tests and f2py 0.1. The rest is
-Taichi's reading of the kernel's Python, which precedes the search on disk, and importing NumPy, SciPy, pydantic and
-this package. What SymPy makes of the laws in the library is kept in a table; a scene with an energy of its own imports
-it.
+How it stands. The bar is 8 s with an empty cache, met, and 1.5 with cached kernels, missed: 1.8 to 2.3 in this record.
+The machine's pace varies by two: one made hours before from nearly the same source gave 1.5 to 1.6, a loop of starts of
+iris_flow in quick minutes 1.4, one in slow minutes 2.3 to 2.7. In such slow ones `sandbox show iris_flow --timings`
+told the stages apart as 0.98 s for the start, plugins and scene, 0.29 for the network, 0.40 for Taichi and 0.99 for the
+first equilibrium, and `python -X importtime` the imports among them: SciPy's sparse arrays 0.15 to 0.20, of which
+NumPy's tests and f2py, which they import on the way, 0.07 to 0.1; networkx 0.15 to 0.24; NumPy 0.11; Taichi 0.09 to
+0.15. What stands in the way is the first equilibrium: Taichi reads the kernel's Python before it looks on the disk,
+where the kernel is kept as LLVM's bitcode, and LLVM turns that into machine code in every process. What SymPy makes of
+the laws in the library is kept in a table; a scene with an energy of its own imports SymPy as well.
 """,
     sizes=tuple(FIRST),
     quick=(21,),

@@ -241,8 +241,8 @@ the bars are 3, 6 and 10 at 10^4, 10^5 and 10^6: LAMMPS's FIRE, the best, takes 
 had finished after ten times this project's. In a run apart LAMMPS's FIRE had not finished at 10^6 after 15 times by the
 clock, 10.4 by process time; the others were not tried there. Growth from 10^4 to 10^6, the bar is 1.15: exponent 1.22
 in this record, missed, 1.11 in the one before, 1.16 in a run apart with turns at the two sizes. What stands in the way
-is memory: at 10^6 no array stays in a cache, and when this was recorded peers too took a third longer there than
-before.
+is memory: at 10^6 no array stays in a cache, and when this was recorded peers too took a third to a half longer there
+than before.
 """,
     sizes=(1_000, 10_000, 100_000, 1_000_000),
     quick=(100, 400),
