@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import taichi as ti
 
 from sandbox.errors import LawError
+from sandbox.physics.laws.capped import CappedLaw, expanded
 from sandbox.physics.laws.law import EdgeLaw, NodeLaw
 from sandbox.physics.laws.taichi_law import TaichiLaw
 
@@ -63,6 +64,8 @@ def in_kernel(law: EdgeLaw | NodeLaw) -> Callable[..., Any]:
     if isinstance(law, TaichiLaw):
         assert law.function is not None
         return law.function
+    if isinstance(law, CappedLaw):
+        return partial(expanded, in_kernel(law.inner), ti.min, ti.max)
     if law.known is not None:
         return law.known.function(_IN_TAICHI)
     import sympy
