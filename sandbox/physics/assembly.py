@@ -8,10 +8,11 @@ which entry. A gradient or a Hessian is then one product of such a matrix with w
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from scipy.sparse import coo_array, csc_array, csr_array
-from scipy.sparse.csgraph import reverse_cuthill_mckee
+from scipy.sparse.csgraph import connected_components, reverse_cuthill_mckee
 from scipy.sparse.linalg import spilu
 
 from sandbox.physics.boundary import Boundary
@@ -36,6 +37,8 @@ class Assembly:
         gather_blocks: (entries, bonds*S) of +-1, S = D*(D + 1)/2: Hessian = gather_blocks @ blocks.
         diagonal: (F,) entries on the diagonal.
         direct: whether factoring this pattern is affordable.
+        components: D.
+        part, bond_part: (F,), (bonds,) connected part of each free component and bond; see :func:`free_parts`.
         stacked: patterns of block-diagonal matrices, by number of samples, as they are asked for.
     """
 
@@ -47,11 +50,30 @@ class Assembly:
     gather_blocks: csr_array
     diagonal: np.ndarray
     direct: bool
+    components: int
+    part: np.ndarray
+    bond_part: np.ndarray
     stacked: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
     @property
     def n_free(self) -> int:
         return len(self.free)
+
+    def most_of_node(self, values: np.ndarray) -> np.ndarray:
+        """For values of the free components (F, A), the largest one at the node of each: (F, A)."""
+        if self.components == 1:
+            return values
+        most = np.zeros((len(self.place) // self.components, values.shape[1]))
+        node = self.free // self.components
+        np.maximum.at(most, node, values)
+        return most[node]
+
+    @cached_property
+    def incident(self) -> csr_array:
+        """(F, bonds) of 1: which bonds meet at each component."""
+        bonds = self.gather.indices // self.components
+        shape = (self.n_free, len(self.bond_part))
+        return csr_array((np.ones(len(bonds)), bonds, self.gather.indptr), shape=shape)
 
     @property
     def samples_at_once(self) -> int:
@@ -100,9 +122,41 @@ def _assemble(bonds: np.ndarray, clamped: np.ndarray) -> Assembly:
         free = free[_elimination_order(place[i], place[j], len(free))]
         place[free] = np.arange(len(free))
     indptr, indices, gather_blocks, diagonal = _hessian_maps(place[i], place[j], len(free))
+    node_part, bond_part = free_parts(bonds, clamped)
     return Assembly(
-        free, place, _gather(place[i], place[j], len(free)), indptr, indices, gather_blocks, diagonal, direct
+        free=free,
+        place=place,
+        gather=_gather(place[i], place[j], len(free)),
+        indptr=indptr,
+        indices=indices,
+        gather_blocks=gather_blocks,
+        diagonal=diagonal,
+        direct=direct,
+        components=dim,
+        part=node_part[free // dim],
+        bond_part=bond_part,
     )
+
+
+def free_parts(bonds: np.ndarray, clamped: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Label the connected parts of the nodes that can move; clamped nodes join nothing.
+
+    Args:
+        bonds: (bonds, 2) nodes.
+        clamped: (N, D) mask of the components that are held.
+
+    Returns:
+        (N,) the part of each node, -1 where it is wholly clamped, and (bonds,) the part of each bond, -1 where both
+        its ends are.
+    """
+    moving = np.logical_not(clamped.all(axis=1))
+    inside = bonds[moving[bonds].all(axis=1)]
+    size = len(clamped)
+    graph = coo_array((np.ones(len(inside), dtype=np.int8), (inside[:, 0], inside[:, 1])), shape=(size, size))
+    label = np.where(moving, connected_components(graph, directed=False)[1], -1)
+    kept, numbered = np.unique(label, return_inverse=True)
+    part = (numbered - int(len(kept) > 0 and kept[0] < 0)).astype(np.int32)
+    return part, part[bonds].max(axis=1) if len(bonds) else np.zeros(0, dtype=np.int32)
 
 
 def _gather(i: np.ndarray, j: np.ndarray, n_free: int) -> csr_array:

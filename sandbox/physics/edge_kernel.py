@@ -150,7 +150,7 @@ def edge_kernel(law: EdgeLaw, dim: int, projection: bool, coupling: Coupling) ->
                     mixed = m[5] * theta
                 pulls[PULL, b, e] = m[3]
                 pulls[MIXED, b, e] = mixed
-                if n_samples == 1:
+                if n_samples == 1 and stiffnesses[GIVE, e] > 0.0:
                     # The stiffness belongs to this sample alone, and its giving way softens the edge.
                     curvature -= mixed * mixed * stiffnesses[GIVE, e]
             else:

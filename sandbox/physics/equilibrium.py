@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 
 class Status(enum.IntEnum):
-    """How the relaxation of one sample ended. The value of each member is advice."""
+    """How the relaxation of one sample ended; :attr:`advice` says what may help."""
 
     CONVERGED = 0
     OUT_OF_ITERATIONS = 1
     STALLED = 2
     NOT_FINITE = 3
     SINGULAR = 4
+    IMPRECISE = 5
 
     @property
     def advice(self) -> str:
@@ -39,6 +40,9 @@ _ADVICE = {
     Status.NOT_FINITE: "the energy became infinite or NaN; check parameters and clamped values of the sample",
     Status.SINGULAR: "the stationary point has a flat or unstable direction that could not be left; look for floppy "
     "parts, buckling, or a compliance beyond the limit of convexity",
+    Status.IMPRECISE: "the forces are at round-off, but the state is not known to the accuracy asked for: stiff parts, "
+    "or coordinates far from the origin, drown the forces on soft parts; lower the contrast of stiffnesses, move the "
+    "origin, or ask for less (tolerance)",
 }
 
 
@@ -97,13 +101,16 @@ class Equilibrium(Shown):
         stiffness_force: (P,) dE/dtheta at the end, mean over the samples. May be given as a function, which is called
             when the forces are first asked for.
         energy: (B,) of everything that was minimized: network, forces, springs; the knobs' energy is not included.
-        residual: (B,) largest force on a free component, relative to the forces at play.
+        residual: (B,) largest force on a free component, relative to the forces that meet at its node. Forces below
+            their round-off count as none.
         iterations: (B,) evaluations of the forces.
         status: (B,) of :class:`Status`.
         min_curvature: (B,) an upper bound of the lowest eigenvalue of the Hessian (the smallest pivot of its
             factorization, or the smallest curvature met); a minimum has a positive one. NaN where not computed.
         indefinite: (B,) iterations at which negative curvature was met and left behind on the way.
         method: the method that was used.
+        state_error: (B,) estimate of the error of the state: the largest component of the Newton step that is left.
+            NaN where no such step was needed to tell.
         fault: the first number found that is not finite, where there is one.
     """
 
@@ -117,6 +124,7 @@ class Equilibrium(Shown):
     min_curvature: np.ndarray
     indefinite: np.ndarray
     method: str
+    state_error: np.ndarray | None = None
     fault: Fault | None = None
 
     if not TYPE_CHECKING:

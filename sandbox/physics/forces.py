@@ -21,11 +21,12 @@ from sandbox.physics import edge_kernel as bonds
 from sandbox.physics import runtime
 from sandbox.physics.laws.generate import in_kernel
 from sandbox.physics.laws.law import NodeLaw
+from sandbox.physics.relaxation.criteria import FORCE_NOISE
 from sandbox.physics.relaxation.problem import Problem
 
-# Columns of the report of a sample: energy of network, forces and springs, and what a criterion of convergence needs:
-# the largest force on a free component, the forces at play, and what the rounding of a force scales with.
-ENERGY, WORST, SCALE, NOISE, REPORT_COLUMNS = range(5)
+# Columns of the report of a sample: energy of network, forces and springs; the largest force on a free component; and
+# the largest one of them in units of the force that would count as none there.
+ENERGY, WORST, EXCESS, REPORT_COLUMNS = range(4)
 
 NOT_FINITE = 1e300
 """A largest force not below this stands for an energy or a force that is not finite."""
@@ -56,6 +57,7 @@ class Forces:
         gradient: (B, N*D) minus the force on each component; 0 where clamped.
         mass: (B, N*D), so heavy that the Hessian is nowhere larger: ``|x.H.x| <= sum mass*x^2``.
         node_curvature: (B, N*D) of springs and node law.
+        allowed: (B, N*D) largest force that counts as none.
         report: (B, REPORT_COLUMNS).
         table, pulls, stiffnesses, normal: of the bonds; see :mod:`sandbox.physics.edge_kernel`.
     """
@@ -82,6 +84,7 @@ class Forces:
             problem.knob_rows,
             np.ascontiguousarray(problem.pair_springs[which]),
         )
+        self._tolerance = problem.tolerance
         self._outside = (
             *material.caches[key],  # type: ignore[misc]
             (~boundary.clamped).ravel().astype(np.int32),
@@ -94,7 +97,7 @@ class Forces:
         self.stiffnesses = rows((bonds.STIFFNESS_ROWS, n_edges))
         self.normal, self._force = rows((n_bonds * dim, samples_)), rows((n_bonds * dim, samples_))
         self.gradient, self.mass, self.node_curvature = (rows((samples_, size)) for _ in range(3))
-        self._node_table = rows((3, samples_, size))
+        self._node_table, self.allowed = rows((samples_, size)), rows((samples_, size))
         self.report = rows((samples_, REPORT_COLUMNS))
 
     def evaluate(self, state: np.ndarray) -> None:
@@ -102,10 +105,12 @@ class Forces:
         self._bonds(*self._fixed, state, self.table, self.pulls, self.stiffnesses, self.normal, self._force)
         self._nodes(
             *self._outside,
+            self._tolerance,
             state,
             self.table,
             self._force,
             self._node_table,
+            self.allowed,
             self.gradient,
             self.mass,
             self.node_curvature,
@@ -128,10 +133,12 @@ def gather_kernel(node_law: NodeLaw | None, dim: int, projection: bool, parallel
         free: _indices,  # (N*D,) 1 where not clamped
         node_parameters: _matrix,  # (parameters, N*D)
         outside: _tensor,  # (B, 3, N*D) force, spring stiffness, spring target
+        tolerance: ti.f64,
         state: _matrix,  # (B, N*D)
         table: _tensor,  # (TABLE_ROWS, B, E + Q)
         force: _matrix,  # ((E + Q)*D, B) of each bond on its second node, with the sign of a gradient
-        node_table: _tensor,  # (3, B, N*D) energy, force at play, noise; scratch
+        node_table: _matrix,  # (B, N*D) energy; scratch
+        allowed: _matrix,  # (B, N*D) largest force that counts as none, out
         gradient: _matrix,  # (B, N*D), out
         mass: _matrix,  # (B, N*D), out
         node_curvature: _matrix,  # (B, N*D), out
@@ -142,6 +149,8 @@ def gather_kernel(node_law: NodeLaw | None, dim: int, projection: bool, parallel
         for b, node in ti.ndrange(state.shape[0], starts.shape[0] - 1):
             total = ti.Vector.zero(ti.f64, dim)
             heavy = 0.0
+            meet = 0.0
+            lost = 0.0
             for p in range(starts[node], starts[node + 1]):
                 e = incident[p] // 2
                 sign = 2.0 * (incident[p] % 2) - 1.0
@@ -151,6 +160,8 @@ def gather_kernel(node_law: NodeLaw | None, dim: int, projection: bool, parallel
                     across = table[bonds.TENSION, b, e] / ti.max(table[bonds.VARIABLE, b, e], 1e-300)
                     stiffest = ti.max(stiffest, ti.abs(across))
                 heavy += 2.0 * stiffest
+                meet += table[bonds.PLAY, b, e]
+                lost += table[bonds.NOISE, b, e]
                 for c in ti.static(range(dim)):
                     total[c] += sign * force[e * dim + c, b]
             for c in ti.static(range(dim)):
@@ -169,10 +180,10 @@ def gather_kernel(node_law: NodeLaw | None, dim: int, projection: bool, parallel
                     energy += m[0]
                     slope += m[1]
                     curvature += m[2]
-                    play = ti.max(play, ti.abs(m[1]))
-                node_table[0, b, i] = energy
-                node_table[1, b, i] = play
-                node_table[2, b, i] = ti.abs(slope) + ti.abs(curvature) * ti.abs(value)
+                    play += ti.abs(m[1])
+                node_table[b, i] = energy
+                rounded = lost + ti.abs(slope) + ti.abs(curvature) * ti.abs(value)
+                allowed[b, i] = ti.max(tolerance * (meet + play), FORCE_NOISE * rounded)
                 node_curvature[b, i] = curvature
                 mass[b, i] = heavy + ti.abs(curvature)
                 gradient[b, i] = (total[c] + slope) if free[i] == 1 else 0.0
@@ -182,25 +193,21 @@ def gather_kernel(node_law: NodeLaw | None, dim: int, projection: bool, parallel
         for b in range(state.shape[0]):
             energy = 0.0
             worst = 0.0
-            scale = 0.0
-            noise = 0.0
+            excess = 0.0
             for e in range(table.shape[2]):
                 energy += table[bonds.ENERGY, b, e]
-                scale = ti.max(scale, table[bonds.PLAY, b, e])
-                noise = ti.max(noise, table[bonds.NOISE, b, e])
             for i in range(state.shape[1]):
-                energy += node_table[0, b, i]
-                scale = ti.max(scale, node_table[1, b, i])
-                noise = ti.max(noise, node_table[2, b, i])
+                energy += node_table[b, i]
                 g = ti.abs(gradient[b, i])
                 if not (g < NOT_FINITE):
                     g = 2.0 * NOT_FINITE
                 worst = ti.max(worst, g)
+                if g > 0.0:
+                    excess = ti.max(excess, g / ti.max(allowed[b, i], 1e-300))
             if not (ti.abs(energy) < NOT_FINITE):
                 worst = 2.0 * NOT_FINITE
             report[b, ENERGY] = energy
             report[b, WORST] = worst
-            report[b, SCALE] = scale
-            report[b, NOISE] = noise
+            report[b, EXCESS] = excess
 
     return gather

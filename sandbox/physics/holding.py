@@ -28,12 +28,13 @@ MAX_SAMPLES = 8
 """Starts of a batch that are looked at for edges that are alive; one that is alive in any counts."""
 
 PROBE = 1e-3
-"""Of the largest variable of an edge (or 1): an edge without slope and curvature at the start is dead only if it has
-none this far to both sides either. A power law at rest is alive, a cut edge is not."""
+"""Of the variable of an edge (of the largest one, or 1, where that is 0): an edge without slope and curvature at the
+start is dead only if it has none this far to both sides either. A power law at rest is alive, a cut edge is not."""
 
 AT_PLAY = 1e-9
-"""Of curvature times length: tension or load below does not hold anything up. Well below the rest scale of the
-relaxation, as even a little tension makes a minimum; above the residue of an earlier relaxation."""
+"""Of curvature times length of the same edge, or of the edges that meet at the node: tension or load below does not
+hold anything up. Well below the rest scale of the relaxation, as even a little tension makes a minimum; above the
+residue of an earlier relaxation."""
 
 MAX_COMPONENTS = 200_000
 MAX_FRONT = 2_000
@@ -129,9 +130,11 @@ def _holds(problem: Problem) -> _Holds:
     others = [material.parameters[name] for name in law.fixed]
     slope, curvature = np.zeros(v.shape[1], dtype=bool), np.zeros(v.shape[1], dtype=bool)
     scale = float(np.abs(v).max(initial=0.0)) or 1.0
+    around = PROBE * np.where(v != 0, np.abs(v), scale)
     with np.errstate(all="ignore"):
-        for offset in (0.0, PROBE * scale, -PROBE * scale):
-            if offset and (law.is_quadratic or curvature.all()):
+        for side in (0, 1, -1):
+            offset = side * around
+            if side and (law.is_quadratic or curvature.all()):
                 break
             for theta in stiffness:
                 terms = law.on_numpy(v + offset, theta, *others)
@@ -222,24 +225,29 @@ def _directions(problem: Problem) -> np.ndarray:
 
 
 def _edge_terms(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
-    """Magnitudes of the slope (B, E), and (B,) the force that edges would exert if stretched by their length."""
+    """Magnitudes (B, E): of the slope, and of the force that an edge would exert if stretched by its length."""
     material = problem.material
     v = material.measure_edges(problem.start)
     others = [material.parameters[name] for name in material.law.fixed]
     with np.errstate(all="ignore"):
         terms = material.law.on_numpy(v, problem.stiffness, *others)
-    return np.abs(terms[1]), np.abs(terms[2] * v).max(axis=1, initial=0.0)
+        return np.abs(terms[1]), np.abs(terms[2] * v)
 
 
 def _tense(problem: Problem) -> bool:
-    """Whether tension is at play in any sample."""
-    slope, stiff = _edge_terms(problem)
-    pull = slope.max(axis=1, initial=0.0)
+    """Whether tension is at play in any bond that can move, in any sample."""
     boundary = problem.boundary
-    if len(boundary.pairs):
-        stretch = problem.material.measure_pairs(problem.start, boundary.pairs) - boundary.pair_targets
-        pull = np.maximum(pull, np.abs(boundary.pair_stiffness * stretch).max(axis=1))
-    return bool((pull > AT_PLAY * stiff).any())
+    slope, stiff = _edge_terms(problem)
+    held = np.all(boundary.clamped, axis=1)
+    mobile = np.logical_not(held[problem.ends].all(axis=1))
+    n_edges = slope.shape[1]
+    if bool(((slope > AT_PLAY * stiff) & mobile[:n_edges]).any()):
+        return True
+    if len(boundary.pairs) == 0:
+        return False
+    v = problem.material.measure_pairs(problem.start, boundary.pairs)
+    pull = np.abs(boundary.pair_stiffness * (v - boundary.pair_targets))
+    return bool(((pull > AT_PLAY * np.abs(boundary.pair_stiffness * v)) & mobile[n_edges:]).any())
 
 
 def _pushed(problem: Problem) -> bool:
@@ -248,10 +256,15 @@ def _pushed(problem: Problem) -> bool:
     force = boundary.forces - boundary.spring_stiffness * (problem.start - boundary.spring_targets)
     if material.node_law is not None:
         force = force - material.node_law.on_numpy(problem.start, *material.node_parameters.values())[1]
-    push = np.abs(np.where(boundary.clamped, 0.0, force)).max(axis=(1, 2))
+    push = np.abs(np.where(boundary.clamped, 0.0, force)).max(axis=2)
     if not push.any():
         return False
-    return bool((push > AT_PLAY * _edge_terms(problem)[1]).any())
+    at = push.any(axis=0)[material.network.edges].any(axis=1)
+    ends, stiff = material.network.edges[at], _edge_terms(problem)[1][:, at]
+    resisting = np.zeros_like(push)
+    for side in (0, 1):
+        np.maximum.at(resisting.T, ends[:, side], stiff.T)
+    return bool((push > AT_PLAY * resisting).any())
 
 
 def _nodes(nodes: np.ndarray) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sandbox.physics.assembly import Assembly, assembly
+from sandbox.physics.state_error import state_error
 
 if TYPE_CHECKING:
     from sandbox.physics.relaxation.problem import Problem
@@ -18,16 +19,16 @@ class Point:
     """A samples of the energy landscape, evaluated; rows of the tables as in :mod:`sandbox.physics.edge_kernel`.
 
     Attributes:
-        energy: (A,) network, external forces and springs; without the knobs.
+        energy: (A,) of what can move: network, external forces and springs; without the knobs.
+        still: (A,) the rest: of bonds between clamped nodes, and of clamped components.
         knob_energy: (A,) of the knobs, once per sample.
         magnitude: (A,) summed magnitudes of what was added up in the energy.
         gradient: (F, A) on the free components.
         residual: (A,) largest component of the gradient.
-        scale: (A,) forces at play.
-        noise: (A,) what the rounding of the forces scales with.
         longest: (A,) largest variable of an edge.
         finite: (A,) whether energy and gradient are.
         node_curvature: (F, A) of node law and springs to nodes.
+        node_play, node_noise: (F, A) forces that act on nodes by themselves, and what their rounding scales with.
         table: (rows, A, bonds).
         normal: (bonds*D, A).
         pulls: (2, A, E).
@@ -35,15 +36,16 @@ class Point:
     """
 
     energy: np.ndarray
+    still: np.ndarray
     knob_energy: np.ndarray
     magnitude: np.ndarray
     gradient: np.ndarray
     residual: np.ndarray
-    scale: np.ndarray
-    noise: np.ndarray
     longest: np.ndarray
     finite: np.ndarray
     node_curvature: np.ndarray
+    node_play: np.ndarray
+    node_noise: np.ndarray
     table: np.ndarray
     normal: np.ndarray
     pulls: np.ndarray
@@ -53,8 +55,8 @@ class Point:
         """The samples of a mask (A,) or of indices."""
         if which.dtype == bool and which.all():
             return self
-        first = ("energy", "knob_energy", "magnitude", "residual", "scale", "noise", "longest", "finite")
-        second = ("gradient", "node_curvature", "table", "normal", "pulls")
+        first = ("energy", "still", "knob_energy", "magnitude", "residual", "longest", "finite")
+        second = ("gradient", "node_curvature", "node_play", "node_noise", "table", "normal", "pulls")
         parts = {name: getattr(self, name)[which] for name in first}
         parts |= {name: np.ascontiguousarray(getattr(self, name)[:, which]) for name in second}
         return replace(self, **parts)
@@ -68,12 +70,18 @@ class Hessians:
         values: (entries, A) in the pattern of the assembly.
         excess: (entries, A), what lifts the negative eigenvalues of every bond's block to zero; ``None`` if there are
             none, so that the Hessians are sums of blocks that are not negative.
-        stiffest: (A,) largest diagonal entry, after lifting.
+        stiff: (F, A) largest diagonal entry of each component's node, after lifting.
     """
 
     values: np.ndarray
     excess: np.ndarray | None
-    stiffest: np.ndarray
+    stiff: np.ndarray
+
+    @property
+    def contrast(self) -> float:
+        """Ratio of the largest to the smallest entry of ``stiff``; infinite where one is not positive."""
+        least = self.stiff.min(initial=np.inf)
+        return float(self.stiff.max(initial=0.0) / least) if least > 0 else np.inf
 
 
 class Landscape:
@@ -137,18 +145,20 @@ class Landscape:
         off = state - outside[:, 2]
         node_energy = 0.5 * k * off * off - push * state
         node_force, node_curvature = k * off - push, k
-        scale = np.maximum(_most(table[ek.PLAY]), _most(push))
+        play = np.abs(push)
         if p.material.node_law is not None:
             law_energy, slope, curvature = p.material.node_law.on_numpy(state, *self._node_rows)
             node_energy, node_force = node_energy + law_energy, node_force + slope
             node_curvature = node_curvature + curvature
-            scale = np.maximum(scale, _most(slope))
-        noise = np.maximum(_most(table[ek.NOISE]), _most(np.abs(node_force) + np.abs(node_curvature * state)))
+            play = play + np.abs(slope)
+        noise = np.abs(node_force) + np.abs(node_curvature * state)
         knob_energy = np.full(len(samples), stiffnesses[ek.KNOB_ENERGY].sum())
-        bond_energy = table[ek.ENERGY]
-        energy = bond_energy.sum(axis=1) + node_energy.sum(axis=1)
-        magnitude = np.abs(bond_energy).sum(axis=1) + np.abs(node_energy).sum(axis=1) + knob_energy
         free = self.assembly.free
+        moving = self.assembly.bond_part >= 0
+        bond_energy, of_free = table[ek.ENERGY][:, moving], node_energy[:, free]
+        energy = bond_energy.sum(axis=1) + of_free.sum(axis=1)
+        still = table[ek.ENERGY].sum(axis=1, where=~moving) + node_energy.sum(axis=1, where=self.assembly.place < 0)
+        magnitude = np.abs(bond_energy).sum(axis=1) + np.abs(of_free).sum(axis=1) + knob_energy
         gradient = self.assembly.gather @ force + node_force[:, free].T
         residual = np.abs(gradient).max(axis=0, initial=0.0)
         return Point(
@@ -157,11 +167,12 @@ class Landscape:
             magnitude=magnitude,
             gradient=gradient,
             residual=residual,
-            scale=scale,
-            noise=noise,
             longest=_most(table[ek.VARIABLE][:, : len(p.stiffness)]),
             finite=(residual < 1e300) & (np.abs(energy + knob_energy) < 1e300),
+            still=still,
             node_curvature=node_curvature[:, free].T,
+            node_play=play[:, free].T,
+            node_noise=noise[:, free].T,
             table=table,
             normal=normal,
             pulls=pulls,
@@ -179,13 +190,29 @@ class Landscape:
             self._blocks(point.table, point.normal, block, lift)
         values = maps.gather_blocks @ block
         values[maps.diagonal] += point.node_curvature
-        diagonal = values[maps.diagonal]
+        stiff = np.abs(values[maps.diagonal])
         excess = None
         if lift.any() or (point.node_curvature < 0).any():
             excess = maps.gather_blocks @ lift
             excess[maps.diagonal] += np.maximum(-point.node_curvature, 0.0)
-            diagonal = diagonal + excess[maps.diagonal]
-        return Hessians(values, excess, np.abs(diagonal).max(axis=0, initial=0.0))
+            after = np.abs(values[maps.diagonal] + excess[maps.diagonal])
+            stiff = np.where(after > 0, after, stiff)
+        return Hessians(values, excess, maps.most_of_node(stiff))
+
+    def forces_at_play(self, point: Point) -> tuple[np.ndarray, np.ndarray]:
+        """Return (F, A), (F, A): the sum of the forces that meet at each component's node, and of what rounding scales
+        with there.
+        """
+        ek, incident = self._ek, self.assembly.incident
+        return incident @ point.table[ek.PLAY].T + point.node_play, incident @ point.table[
+            ek.NOISE
+        ].T + point.node_noise
+
+    def state_error(self, point: Point, state: np.ndarray, move: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Judge the state (A, N*D) of a point by the Newton step (F, A) left; see :func:`state_error`."""
+        maps = self.assembly
+        variable = point.table[self._ek.VARIABLE]
+        return state_error(move, state[:, maps.free].T, variable, maps.part, maps.bond_part)
 
     def changes(self, point: Point, move: np.ndarray) -> np.ndarray:
         """(A, E): change of each edge's variable, to first order, when the free components move by (F, A)."""

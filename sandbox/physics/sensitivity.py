@@ -67,10 +67,9 @@ def _linear_solver(landscape: Landscape, states: np.ndarray, dim: int) -> Operat
 def _solver(landscape: Landscape, point: Point, dim: int) -> Operator:
     """Solves with the Hessians at a point, for right-hand sides (F, A), or any number of them for one Hessian."""
     maps, hessians = landscape.assembly, landscape.hessians(point)
-    floor = PIVOT_FLOOR * hessians.stiffest
     if maps.direct:
-        factor = Factor(maps, hessians.values, floor)
-        flat = factor.bad & ~(factor.lowest < -floor)
+        factor = Factor(maps, hessians.values, PIVOT_FLOOR * hessians.stiff)
+        flat = factor.bad & ~factor.unstable
         if flat.any():
             raise NetworkError(
                 f"the Hessian is singular at the equilibrium of sample {int(np.argmax(flat))}: some move of the free "
@@ -82,8 +81,8 @@ def _solver(landscape: Landscape, point: Point, dim: int) -> Operator:
 
     def solve(right: np.ndarray) -> np.ndarray:
         goal = ITERATIVE_TOLERANCE * np.linalg.norm(right, axis=0)
-        below = np.broadcast_to(floor, goal.shape)
-        solution = conjugate_gradients(matrix.__matmul__, jacobi.__matmul__, right, goal, below, MAX_PRODUCTS)
+        stiff = hessians.stiff[:, :1]
+        solution = conjugate_gradients(matrix.__matmul__, jacobi.__matmul__, right, goal, stiff, MAX_PRODUCTS)
         if not solution.solved.all():
             raise NetworkError(
                 "conjugate gradients did not solve for the adjoint state: the Hessian is singular, indefinite or too "

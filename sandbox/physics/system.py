@@ -14,7 +14,9 @@ from sandbox.physics.knobs import Knobs
 from sandbox.physics.network import Network
 
 TOLERANCE = 1e-10
-"""Default tolerance on the force, relative to the forces at play: well below the contrast of states at beta = 1e-3."""
+"""Default tolerance on each force, relative to the forces that meet at its node: well below the contrast of states at
+beta = 1e-3.
+"""
 
 MAX_ITERATIONS = 500
 
@@ -79,7 +81,8 @@ class System(Protocol):
             stiffness: (P,); as built by default. Held, unless ``knobs`` are given.
             knobs: if given, the stiffnesses relax too, against these knobs, seeing the mean energy of the samples.
             start: (B, N, D) warm start.
-            tolerance: on the largest force, relative to the forces at play.
+            tolerance: on the force on each free component, relative to the sum of those that meet at its node. The
+                state may be off by a thousand times as much, relative to the longest variable around.
             throw: whether a sample that did not reach a minimum raises; otherwise its status says so.
 
         Raises:

@@ -24,7 +24,10 @@ class BenchSettings(Section):
     coupling: Literal["quadratic", "log"] = "quadratic"
     homeostat: Literal["ideal", "integral"] = "ideal"
     tolerance: float = Field(
-        default=1e-10, gt=0, lt=1e-2, description="of every relaxation, relative to the forces at play"
+        default=1e-10,
+        gt=0,
+        lt=1e-2,
+        description="of every relaxation, on each force, relative to those that meet at its node",
     )
     fresh: bool = Field(
         default=False, description="relax new inputs from the rest state, not from where the last left off"

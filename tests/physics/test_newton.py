@@ -415,7 +415,7 @@ class TestConjugateGradients:
         root = rng.standard_normal((20, 20))
         matrix, right = root @ root.T + np.eye(20), rng.standard_normal((20, 3))
         right[:, 1] = 0.0
-        found = conjugate_gradients(matrix.__matmul__, np.copy, right, np.full(3, 1e-10), np.zeros(3), 200)
+        found = conjugate_gradients(matrix.__matmul__, np.copy, right, np.full(3, 1e-10), np.ones((20, 1)), 200)
         assert found.solved.all()
         assert not found.negative.any()
         np.testing.assert_allclose(found.x, np.linalg.solve(matrix, right), atol=1e-9)
@@ -424,7 +424,7 @@ class TestConjugateGradients:
     def test_an_indefinite_system(self):
         matrix = np.diag(np.append(np.arange(1.0, 10.0), -0.01))
         right = np.ones((10, 1))
-        found = conjugate_gradients(matrix.__matmul__, np.copy, right, np.full(1, 1e-10), np.zeros(1), 200)
+        found = conjugate_gradients(matrix.__matmul__, np.copy, right, np.full(1, 1e-10), np.ones((10, 1)), 200)
         direction = found.direction[:, 0]
         assert found.negative[0]
         assert direction @ matrix @ direction < 0

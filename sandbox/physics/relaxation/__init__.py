@@ -25,8 +25,9 @@ from sandbox.physics.equilibrium import Equilibrium, NotConverged
 from sandbox.physics.knobs import Knobs
 from sandbox.physics.material import Material
 from sandbox.physics.not_finite import marked
-from sandbox.physics.relaxation import fire, fused, multigrid, newton, petsc, sweeps
+from sandbox.physics.relaxation import fire, fused, multigrid, newton, petsc, sweeps, taming
 from sandbox.physics.relaxation.problem import Problem, pose
+from sandbox.physics.relaxation.verdict import audited
 from sandbox.physics.system import MAX_ITERATIONS, TOLERANCE
 
 METHODS: dict[str, ModuleType] = {
@@ -58,7 +59,8 @@ def relax(
     """
     problem = pose(material, boundary, stiffness, knobs, start, tolerance, max_iterations)
     holding.check(problem)
-    result = marked(problem, _method(method, problem).relax(problem))
+    result = audited(taming.relax(problem, _method(method, problem).relax), tolerance)
+    result = marked(problem, result)
     if throw and not result.converged.all():
         raise NotConverged(result)
     return result

@@ -26,7 +26,8 @@ class Directions:
     """For A samples: ``move`` (F, A), lowest curvature met, and masks (A,).
 
     ``indefinite``: the Hessian was not positive definite. ``escaping``: the point is stationary, and the move is a
-    direction of negative curvature, without length or sign. ``verdict``: a :class:`Status`, or ``RUNNING``.
+    direction of negative curvature, without length or sign. ``verdict``: a :class:`Status`, or ``RUNNING``. ``left``:
+    the point is stationary, and the move is the Newton step that is left.
     """
 
     move: np.ndarray
@@ -34,19 +35,28 @@ class Directions:
     indefinite: np.ndarray
     escaping: np.ndarray
     verdict: np.ndarray
+    left: np.ndarray
 
     @classmethod
     def none(cls, point: Point) -> Directions:
         samples = point.gradient.shape[1]
         no = np.zeros(samples, dtype=bool)
-        return cls(np.zeros_like(point.gradient), np.zeros(samples), no, no.copy(), np.full(samples, RUNNING))
+        moves, verdict = np.zeros_like(point.gradient), np.full(samples, RUNNING)
+        return cls(moves, np.zeros(samples), no, no.copy(), verdict, no.copy())
 
 
 class Finder(Protocol):
     """How the directions are found."""
 
-    def find(self, point: Point, small: np.ndarray) -> Directions:
-        """Directions at a point; ``small`` (A,) are the samples that are stationary."""
+    def find(self, point: Point, small: np.ndarray, allowed: np.ndarray, coarse: np.ndarray) -> Directions:
+        """Directions at a point.
+
+        Args:
+            small: (A,) the samples that are stationary.
+            allowed: (A,) the smallest force, of all components, that would count as none.
+            coarse: (A,) where coordinates are too coarse for the accuracy asked of the state. There, and where the
+                contrast of stiffnesses is high, the Newton step that is left is wanted of stationary samples.
+        """
         ...
 
 
@@ -56,14 +66,14 @@ class Factored:
     def __init__(self, landscape: Landscape) -> None:
         self._landscape = landscape
 
-    def find(self, point: Point, small: np.ndarray) -> Directions:
+    def find(self, point: Point, small: np.ndarray, allowed: np.ndarray, coarse: np.ndarray) -> Directions:
         hessians = self._landscape.hessians(point)
-        floor = PIVOT_FLOOR * hessians.stiffest
-        factor = Factor(self._landscape.assembly, hessians.values, floor)
+        factor = Factor(self._landscape.assembly, hessians.values, PIVOT_FLOOR * hessians.stiff)
         found = Directions.none(point)
         found.lowest, found.indefinite = factor.lowest, factor.bad
-        judge(found, factor, floor, small)
-        good = ~small & ~factor.bad
+        judge(found, factor, small)
+        good = ~factor.bad
+        found.left = small & good
         if good.any():
             found.move[:, good] = -factor.solve(np.where(good, point.gradient, 0.0))[:, good]
         lifted = np.flatnonzero(~small & factor.bad)
@@ -73,10 +83,10 @@ class Factored:
 
     def _lift(self, found: Directions, point: Point, hessians: Hessians, which: np.ndarray) -> None:
         """Lift the negative blocks of the samples whose Hessian is indefinite, then shift until it is definite."""
-        maps, stiffest = self._landscape.assembly, hessians.stiffest
-        shift = FIRST_SHIFT * stiffest
+        maps, stiff = self._landscape.assembly, hessians.stiff
+        shift = FIRST_SHIFT * stiff
         for _ in range(MAX_SHIFTS):
-            factor = Factor(maps, lifted(hessians, maps.diagonal, which, shift), PIVOT_FLOOR * stiffest[which])
+            factor = Factor(maps, lifted(hessians, maps.diagonal, which, shift), PIVOT_FLOOR * stiff[:, which])
             done = ~factor.bad
             moves = factor.solve(point.gradient[:, which])
             found.move[:, which[done]] = -moves[:, done]
@@ -94,23 +104,22 @@ class Shared:
         self._landscape = landscape
         self._factor: Factor | None = None
 
-    def find(self, point: Point, small: np.ndarray) -> Directions:
+    def find(self, point: Point, small: np.ndarray, allowed: np.ndarray, coarse: np.ndarray) -> Directions:
         if self._factor is None:
             hessian = self._landscape.hessians(point.only(np.zeros(1, dtype=int)))
-            self._factor = Factor(self._landscape.assembly, hessian.values, PIVOT_FLOOR * hessian.stiffest)
+            self._factor = Factor(self._landscape.assembly, hessian.values, PIVOT_FLOOR * hessian.stiff)
         if self._factor.bad[0]:
-            return Factored(self._landscape).find(point, small)
+            return Factored(self._landscape).find(point, small, allowed, coarse)
         found = Directions.none(point)
         found.lowest[:] = self._factor.lowest
-        found.verdict[small] = Status.CONVERGED
-        if not small.all():
-            found.move[:, ~small] = -self._factor.solve(point.gradient[:, ~small])
+        found.verdict[small], found.left = Status.CONVERGED, small
+        found.move[:] = -self._factor.solve(point.gradient)
         return found
 
 
-def judge(found: Directions, factor: Factor, floor: np.ndarray, small: np.ndarray) -> None:
+def judge(found: Directions, factor: Factor, small: np.ndarray) -> None:
     """Minimum, saddle or neither, for the samples that are stationary."""
-    unstable = factor.lowest < -floor
+    unstable = factor.unstable
     found.verdict[small & ~factor.bad] = Status.CONVERGED
     found.verdict[small & factor.bad & ~unstable] = Status.SINGULAR
     found.escaping = small & factor.bad & unstable
@@ -123,5 +132,5 @@ def lifted(hessians: Hessians, diagonal: np.ndarray, which: np.ndarray, shift: n
     values = hessians.values[:, which]
     if hessians.excess is not None:
         values = values + hessians.excess[:, which]
-    values[diagonal] += shift[which]
+    values[diagonal] += shift[:, which]
     return values

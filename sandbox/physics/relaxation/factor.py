@@ -17,11 +17,12 @@ class Factor:
     SuperLU with diagonal pivots only is L D L^T: by Sylvester's law the signs of D are those of the eigenvalues.
 
     Args:
-        floor: (A,), pivots that are not above it count as not positive.
+        floor: (F, A), pivots that are not above it count as not positive.
 
     Attributes:
         lowest: (A,) lowest pivot up to the first bad one.
         bad: (A,) whether there is a pivot that is not positive.
+        unstable: (A,) whether the first of these is negative, by more than its floor.
     """
 
     def __init__(self, maps: Assembly, values: np.ndarray, floor: np.ndarray) -> None:
@@ -31,16 +32,20 @@ class Factor:
             values = np.where(broken, 0.0, values)
             values[np.ix_(maps.diagonal, np.flatnonzero(broken))] = 1.0
         self._lu, shift = _factorize(maps, values, floor)
-        pivots = self._lu.U.diagonal()[self._lu.perm_c].reshape(self._shape) - shift[:, None]
+        pivots = self._lu.U.diagonal()[self._lu.perm_c].reshape(self._shape) - shift
         # An exact zero on the diagonal is passed by only off the diagonal; nothing is known of such a sample.
         strayed = (self._lu.perm_r != self._lu.perm_c).reshape(self._shape).any(axis=1)
         rank = self._lu.perm_c.reshape(self._shape)
-        not_positive = ~(pivots > floor[:, None])
+        not_positive = ~(pivots > floor.T)
         first = np.where(not_positive, rank, rank.max(initial=0) + 1)
         self._culprit = np.argmin(first, axis=1)
+        rows = np.arange(len(pivots))
         until = rank <= first.min(axis=1)[:, None]
         self.lowest = np.where(until, pivots, np.inf).min(axis=1)
         self.bad = not_positive.any(axis=1) | strayed | broken
+        self.unstable = np.zeros(len(pivots), dtype=bool)
+        if maps.n_free:
+            self.unstable = self.bad & (pivots[rows, self._culprit] < -floor.T[rows, self._culprit])
         self.lowest = np.where(strayed | broken, np.minimum(self.lowest, 0.0), self.lowest)
 
     def solve(self, right: np.ndarray) -> np.ndarray:
@@ -64,13 +69,13 @@ class Factor:
 def _factorize(maps: Assembly, values: np.ndarray, floor: np.ndarray) -> tuple[SuperLU, np.ndarray]:
     """The factor, and what had to be added on the diagonal."""
     try:
-        return _splu(maps.block_diagonal(values)), np.zeros(len(floor))
+        return _splu(maps.block_diagonal(values)), np.zeros_like(floor.T)
     except RuntimeError:
         # A pivot that is exactly zero, as of a node without edges: a shift far below the floor lets the others through.
         shift = np.maximum(0.1 * floor, 1e-300)
         shifted = values.copy()
         shifted[maps.diagonal] += shift
-        return _splu(maps.block_diagonal(shifted)), shift
+        return _splu(maps.block_diagonal(shifted)), shift.T
 
 
 def _splu(matrix: csc_array) -> SuperLU:

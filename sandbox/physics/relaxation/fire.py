@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sandbox.physics.equilibrium import Equilibrium, Status
-from sandbox.physics.landscape import Landscape
-from sandbox.physics.relaxation.criteria import ESCAPE, FORCE_NOISE
-from sandbox.physics.relaxation.directions import Factored
+from sandbox.physics.landscape import Landscape, Point
+from sandbox.physics.relaxation.criteria import ESCAPE, STATE_SLACK, relative_residual
+from sandbox.physics.relaxation.directions import RUNNING, Directions, Factored
 from sandbox.physics.relaxation.problem import Problem
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ MAX_MOVE = 0.2  # of the mean bond length: how far a component may move in one s
 MAX_RESTARTS = 500  # in a row, without one step downhill between them
 MAX_ESCAPES = 10
 MASS_DECAY = 0.9  # per step, where the network has become softer
-LIGHTEST = 1e-8  # of the heaviest mass of the sample
+LIGHTEST = 1e-14  # of the heaviest mass of the sample: nodes on which nothing acts have none
+TIGHTER = 0.1  # of the forces: what is asked for next where the forces are none and the state is not known
 
 
 @dataclass(eq=False)
@@ -58,6 +59,8 @@ class _Motion:
     bend: np.ndarray  # (A,)
     downhill: np.ndarray  # (A,) steps since the last restart
     restarts: np.ndarray  # (A,) in a row
+    goal: np.ndarray  # (A,) forces asked for, in units of those that count as none
+    nearest: np.ndarray  # (A,) least relative error of the state with all forces none
     live: np.ndarray  # (A,) mask
 
     def keep(self, mask: np.ndarray) -> _Motion:
@@ -80,8 +83,9 @@ def can_relax(problem: Problem) -> bool:
 def relax(problem: Problem) -> Equilibrium:
     """Relax every sample by damped dynamics; up to 100 evaluations of the forces per unit of ``max_iterations``.
 
-    Converged means what it means elsewhere: the largest force is below the tolerance times the forces at play, or below
-    round-off, *and* the Hessian is positive definite. A saddle is left along its direction of negative curvature.
+    Converged means what it means elsewhere: every force is below the tolerance times the forces that meet there, or
+    below round-off, the Hessian is positive definite, *and* the Newton step that is left is small. A saddle is left
+    along its direction of negative curvature.
     Beyond :data:`MAX_CHECKED` free components (or where a factor would be nearly dense) the Hessian is not examined:
     ``min_curvature`` is then NaN, and a converged sample is a stationary point at which the dynamics came to rest.
     """
@@ -97,7 +101,7 @@ class _Fire:
         batch = problem.batch
         self.state = np.ascontiguousarray(problem.start.reshape(batch, -1)).copy()
         self.status = np.full(batch, Status.OUT_OF_ITERATIONS)
-        self.curvature = np.full(batch, np.nan)
+        self.curvature, self.error = np.full((2, batch), np.nan)
         self.escapes = np.zeros(batch, dtype=int)
         self.evaluations = np.zeros(batch, dtype=int)
         self.forces = Forces(problem)
@@ -112,12 +116,12 @@ class _Fire:
             forces = self.forces
             forces.evaluate(move.x)
             self.evaluations[move.sample[move.live]] += 1
-            worst, scale, noise = (forces.report[:, c] for c in (f.WORST, f.SCALE, f.NOISE))
+            worst, excess = (forces.report[:, c] for c in (f.WORST, f.EXCESS))
             finite = worst < f.NOT_FINITE
             move.finite[finite] = move.x[finite]
             self._end(~finite & (self.evaluations[move.sample] == 1), Status.NOT_FINITE)
             self._end(move.restarts > MAX_RESTARTS, Status.STALLED)
-            small = move.live & finite & (worst <= np.maximum(problem.tolerance * scale, FORCE_NOISE * noise))
+            small = move.live & finite & (excess <= move.goal)
             if small.any():
                 self._judge(small)
             if 2 * move.live.sum() <= len(move.live):
@@ -151,18 +155,21 @@ class _Fire:
         for part in np.split(which, range(chunk, len(which), chunk)):
             sample = move.sample[part]
             point = self.landscape.at(np.ascontiguousarray(move.x[part]), sample)
-            found = Factored(self.landscape).find(point, np.ones(len(part), dtype=bool))
+            everywhere = np.ones(len(part), dtype=bool)
+            found = Factored(self.landscape).find(point, everywhere, np.zeros(len(part)), everywhere)
             self.curvature[sample] = found.lowest
+            self._judge_state(found, point, part)
             tired = found.escaping & (self.escapes[sample] >= MAX_ESCAPES)
             verdict = np.where(tired, Status.SINGULAR, found.verdict)
             ended = verdict >= 0
             self.status[sample[ended]] = verdict[ended]
             move.live[part[ended]] = False
-            away = part[~ended]
+            leaving = found.escaping & ~ended
+            away = part[leaving]
             if len(away):
-                direction = found.move[:, ~ended]
-                slope = np.sum(direction * point.gradient[:, ~ended], axis=0)
-                length = np.where(point.longest[~ended] > 0, point.longest[~ended], 1.0)
+                direction = found.move[:, leaving]
+                slope = np.sum(direction * point.gradient[:, leaving], axis=0)
+                length = np.where(point.longest[leaving] > 0, point.longest[leaving], 1.0)
                 size = ESCAPE * length / np.abs(direction).max(axis=0)
                 move.x[away] += maps.spread(direction * np.where(slope > 0, -size, size))
                 move.restart(away, move.mass)
@@ -170,24 +177,37 @@ class _Fire:
                 # What was evaluated is no longer where the samples are: no step before the next evaluation.
                 self.forces.gradient[away] = 0.0
 
+    def _judge_state(self, found: Directions, point: Point, part: np.ndarray) -> None:
+        """Take back the verdict on minima whose state is not known: smaller forces are asked for, down to round-off."""
+        move, sample = self.motion, self.motion.sample[part]
+        error, ratio = self.landscape.state_error(point, move.x[part], found.move)
+        judged = found.left & (found.verdict == Status.CONVERGED)
+        self.error[sample[judged]] = error[judged]
+        unknown = judged & ~(ratio <= STATE_SLACK * self.problem.tolerance)
+        nearer = ratio < 0.5 * move.nearest[part]
+        found.verdict[unknown] = np.where(nearer, RUNNING, Status.IMPRECISE)[unknown]
+        move.nearest[part[unknown]] = ratio[unknown]
+        move.goal[part[unknown]] *= TIGHTER
+
     def _report(self) -> Equilibrium:
         from sandbox.physics import edge_kernel as ek
 
         problem = self.problem
         point = self.landscape.at(self.state, np.arange(problem.batch))
-        with np.errstate(invalid="ignore"):
-            residual = np.divide(point.residual, point.scale, out=point.residual.copy(), where=point.scale > 0)
+        with np.errstate(invalid="ignore", over="ignore"):
+            residual = relative_residual(point.gradient, *self.landscape.forces_at_play(point))
         return Equilibrium(
             state=self.state.reshape(problem.start.shape),
             stiffness=problem.stiffness if problem.knobs is None else point.stiffnesses[ek.THETA],
             stiffness_force=point.pulls[ek.PULL].mean(axis=0),
-            energy=point.energy,
+            energy=point.energy + point.still,
             residual=residual,
             iterations=self.evaluations,
             status=self.status,
             min_curvature=self.curvature,
             indefinite=self.escapes,
             method="fire",
+            state_error=self.error,
         )
 
 
@@ -209,6 +229,8 @@ def _start(problem: Problem, state: np.ndarray, forces: Forces) -> _Motion:
         bend=np.full(batch, BEND),
         downhill=np.zeros(batch, dtype=int),
         restarts=np.zeros(batch, dtype=int),
+        goal=np.ones(batch),
+        nearest=np.full(batch, np.inf),
         live=np.ones(batch, dtype=bool),
     )
 

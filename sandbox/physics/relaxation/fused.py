@@ -92,6 +92,8 @@ def relax(problem: Problem) -> Equilibrium:
         never_empty(plan.updates),
         never_empty(plan.forwards),
         never_empty(plan.backwards),
+        never_empty(plan.bond_part),
+        never_empty(plan.part),
         problem.tolerance,
         problem.max_iterations,
         batch,
@@ -101,19 +103,19 @@ def relax(problem: Problem) -> Equilibrium:
     )
     bonds = scratch[1].reshape(batch, -1, workspace.width)[:, :n_edges]
     stiffness, pull = bonds[:, :, STIFFNESS], bonds[:, :, PULL]
-    scale = report[:, fk.SCALE]
-    residual = report[:, fk.RESIDUAL]
+    error = report[:, fk.STATE_ERROR]
     return Equilibrium(
         state=state.reshape(problem.start.shape),
         stiffness=stiffness[0].copy() if problem.knobs is not None else problem.stiffness,
         stiffness_force=pull.mean(axis=0),
         energy=report[:, fk.ENERGY],
-        residual=np.divide(residual, scale, out=residual.copy(), where=scale > 0),
+        residual=report[:, fk.RESIDUAL],
         iterations=report[:, fk.EVALUATIONS].astype(int),
         status=report[:, fk.STATUS].astype(int),
         min_curvature=report[:, fk.PIVOT],
         indefinite=report[:, fk.INDEFINITE].astype(int),
         method="fused",
+        state_error=np.where(error < 0, np.nan, error),
     )
 
 

@@ -21,9 +21,9 @@ from sandbox.physics.relaxation.criteria import REST_SCALE
 
 # What a pass over the bonds found, in the sample's memory. PLAY: the largest tension of an edge; STRONG: that of any
 # bond; LEAST: the least curvature of a bond, STIFFEST the largest one along or across a bond; TORN: stiffnesses at a
-# maximum of their own energy. Then what the last factorization left: whether it is good for what it was made of, and
-# under which nudging.
-ENERGY, KNOBS, MAGNITUDE, PLAY, STRONG, LONGEST, LEAST, STIFFEST, TORN, FACTORED, BETA, FOUND = range(12)
+# maximum of their own energy; STILL: the energy of bonds between clamped nodes, which push nobody. Then what the last
+# factorization left: whether it is good for what it was made of, and under which nudging.
+ENERGY, KNOBS, MAGNITUDE, PLAY, STRONG, LONGEST, LEAST, STIFFEST, TORN, STILL, FACTORED, BETA, FOUND = range(13)
 
 
 # What it recorded of each bond; MIXED is the change of the tension with the stiffness, PULL the energy's; the last two,
@@ -51,8 +51,8 @@ def smaller(a: ti.f64, b: ti.f64) -> ti.f64:
 @lru_cache(maxsize=64)
 def edge_functions(
     law: EdgeLaw, dim: int, projection: bool, coupling: Coupling
-) -> tuple[Callable[..., None], Callable[..., int], Callable[..., None], Callable[..., float]]:
-    """``evaluate``, ``let_go``, ``assemble`` and ``rounding`` for one kind of material, to be called in kernels."""
+) -> tuple[Callable[..., None], Callable[..., int], Callable[..., None]]:
+    """``evaluate``, ``let_go`` and ``assemble`` for one kind of material, to be called in kernels."""
     edge_terms = in_kernel(law)
     n_fixed = len(law.fixed)
     log_knobs = coupling == "log"
@@ -139,6 +139,7 @@ def edge_functions(
         pair_springs: ti.template(),
         grip: ti.template(),
         seats: ti.template(),
+        bond_part: ti.template(),
         record: ti.template(),
         work: ti.template(),
     ):
@@ -151,6 +152,7 @@ def edge_functions(
         at_play = 0.0
         longest = 0.0
         torn = 0.0
+        still = 0.0
         least = 1e300
         stiffest = 0.0
         for e in range(n_edges):
@@ -222,17 +224,20 @@ def edge_functions(
             tension = 0.0
             tension = term[1]
             curvature = term[2] - reduction
-            at_play = larger(ti.abs(tension), at_play)
-            at_play = larger(REST_SCALE * ti.abs(term[2] * v), at_play)
-            longest = larger(ti.abs(v), longest)
-            least = smaller(curvature, least)
-            stiffest = larger(curvature, stiffest)
             record[bonds + e * size + STIFFNESS] = theta
             record[bonds + e * size + PULL] = term[3]
-            total += term[0]
-            magnitude += ti.abs(term[0])
-            if ti.static(not projection):
-                stiffest = larger(tension * inverse, stiffest)
+            if bond_part[e] >= 0:
+                at_play = larger(ti.abs(tension), at_play)
+                at_play = larger(REST_SCALE * ti.abs(term[2] * v), at_play)
+                longest = larger(ti.abs(v), longest)
+                least = smaller(curvature, least)
+                stiffest = larger(curvature, stiffest)
+                total += term[0]
+                magnitude += ti.abs(term[0])
+                if ti.static(not projection):
+                    stiffest = larger(tension * inverse, stiffest)
+            else:
+                still += term[0]
             if ti.static(in_closed_form):
                 record[bonds + e * size + MIXED] = term[5]
             leave(bonds + e * size, edge_force, e, tension, curvature, tension * inverse, n, seats, record, work)
@@ -244,14 +249,17 @@ def edge_functions(
             k = pair_springs[of_pair] + beta * grip[n_state + q]
             stretch = v - pair_springs[of_pair + n_bonds - n_edges]
             tension = k * stretch
-            if k < 0.0:
-                least = smaller(k, least)
-            stiffest = larger(k, stiffest)
-            strong = larger(ti.abs(tension), strong)
-            total += 0.5 * tension * stretch
-            magnitude += 0.5 * ti.abs(tension * stretch)
-            if ti.static(not projection):
-                stiffest = larger(tension * inverse, stiffest)
+            if bond_part[e] >= 0:
+                if k < 0.0:
+                    least = smaller(k, least)
+                stiffest = larger(k, stiffest)
+                strong = larger(ti.abs(tension), strong)
+                total += 0.5 * tension * stretch
+                magnitude += 0.5 * ti.abs(tension * stretch)
+                if ti.static(not projection):
+                    stiffest = larger(tension * inverse, stiffest)
+            else:
+                still += 0.5 * tension * stretch
             leave(bonds + e * size, edge_force, e, tension, k, tension * inverse, n, seats, record, work)
         work[found + ENERGY] = total
         work[found + KNOBS] = knobs
@@ -262,6 +270,7 @@ def edge_functions(
         work[found + LEAST] = least
         work[found + STIFFEST] = stiffest
         work[found + TORN] = torn
+        work[found + STILL] = still
         work[found + FACTORED] = 0.0
 
     @ti.func
@@ -271,6 +280,7 @@ def edge_functions(
         row: ti.i32,
         n_edges: ti.i32,
         knob: ti.template(),
+        bond_part: ti.template(),
         record: ti.template(),
         work: ti.template(),
     ) -> ti.i32:
@@ -290,30 +300,16 @@ def edge_functions(
             curvature = record[at + ALONG] - eps * mixed * mixed
             record[at + ALONG] = curvature
             knobs += 0.5 * eps * first * first
-            least = smaller(curvature, least)
-            stiffest = larger(curvature, stiffest)
-            if ti.static(not projection):
-                stiffest = larger(record[at + ACROSS], stiffest)
+            if bond_part[e] >= 0:
+                least = smaller(curvature, least)
+                stiffest = larger(curvature, stiffest)
+                if ti.static(not projection):
+                    stiffest = larger(record[at + ACROSS], stiffest)
         work[found + KNOBS] = knobs
         work[found + LEAST] = least
         work[found + STIFFEST] = stiffest
         work[found + FACTORED] = 0.0
         return int(ti.static(in_closed_form))
-
-    @ti.func
-    def rounding(
-        at: ti.i32, bonds: ti.i32, n_bonds: ti.i32, ends: ti.template(), record: ti.template(), work: ti.template()
-    ) -> ti.f64:
-        """What a force is made of, for the bond where that is most: rounding adds a part of it."""
-        most = 0.0
-        for e in range(n_bonds):
-            reach = 0.0
-            for c in ti.static(range(dim)):
-                reach += ti.abs(work[at + ends[2 * e] + c]) + ti.abs(work[at + ends[2 * e + 1] + c])
-            most = larger(
-                ti.abs(record[bonds + e * size + TENSION]) + ti.abs(record[bonds + e * size + ALONG]) * reach, most
-            )
-        return most
 
     @ti.func
     def assemble(
@@ -322,15 +318,21 @@ def edge_functions(
         n_slots: ti.i32,
         n_bonds: ti.i32,
         lifted: ti.i32,  # 1: negative eigenvalues of every bond's block, along and across it, become zero
+        stiff: ti.i32,
+        n_free: ti.i32,
         frame: ti.template(),
+        seats: ti.template(),
         slots: ti.template(),
         record: ti.template(),
         lower: ti.template(),
+        work: ti.template(),
     ):
-        """The bonds' part of the Hessian, in the slots of the plan."""
+        """The bonds' part of the Hessian, in the slots of the plan; and how stiff they are at each free component."""
         entries = ti.static(dim * (dim + 1) + dim * dim)
         for s in range(n_slots + 1):
             lower[hessian + s] = 0.0
+        for f in range(n_free + 1):
+            work[stiff + f] = 0.0
         for e in range(n_bonds):
             at = bonds + e * size
             along = record[at + ALONG]
@@ -343,6 +345,10 @@ def edge_functions(
                     n[c] = record[at + DIRECTION + c]
             if ti.static(not projection):
                 across = record[at + ACROSS]
+            stiffer = larger(ti.abs(along), across)  # compression across a bond resists nothing
+            for c in ti.static(range(2 * dim)):
+                seat = stiff + seats[e * 2 * dim + c]
+                work[seat] = work[seat] + stiffer
             if lifted == 1:
                 along = ti.max(along, 0.0)
                 across = ti.max(across, 0.0)
@@ -360,4 +366,4 @@ def edge_functions(
                     between = hessian + slots[e * entries + ti.static(dim * (dim + 1) + c * dim + d)]
                     lower[between] = lower[between] - entry
 
-    return evaluate, let_go, assemble, rounding
+    return evaluate, let_go, assemble

@@ -10,6 +10,7 @@ No ``from __future__ import annotations`` here: Taichi reads the annotations of 
 
 import taichi as ti
 
+from sandbox.physics.relaxation.criteria import PIVOT_FLOOR
 from sandbox.physics.relaxation.fused_edges import smaller
 from sandbox.physics.relaxation.plan import GROUP
 
@@ -21,12 +22,13 @@ def factorize(
     factor: ti.i32,
     n_free: ti.i32,
     lowest: ti.f64,
-    least: ti.f64,  # pivots that are not above count as not positive
+    stiff: ti.i32,  # how stiff each component is; pivots that are not above a small part of it are not positive
     columns: ti.template(),
     entries: ti.template(),
     starts: ti.template(),
     updates: ti.template(),
     lower: ti.template(),
+    work: ti.template(),
 ):
     """The first column of a bad pivot, -1 if there is none, and the lowest pivot until then."""
     off = factor + n_free
@@ -37,7 +39,7 @@ def factorize(
             copy_top(0, factor, n_top, n_free, columns, lower)
         diagonal = lower[factor + f]
         lowest = smaller(diagonal, lowest)
-        if not (diagonal > least):
+        if not (diagonal > PIVOT_FLOOR * work[stiff + f]):
             bad = f
             end = f
             break

@@ -55,6 +55,8 @@ def fused_kernel(
         updates: _indices,
         forwards: _indices,
         backwards: _indices,
+        bond_part: _indices,
+        part: _indices,
         tolerance: ti.f64,
         max_evaluations: ti.i32,
         batch: ti.i32,
@@ -75,8 +77,8 @@ def fused_kernel(
             relax_sample(
                 batch, b, b, 0, free, 0.0, 0, 0, columns.shape[0] - 1,
                 n_edges, ends, frame, held, fixed, knob, node_parameters, outside, loaded, pair_springs, grip,
-                place, seats, slots, columns, entries, starts, updates, forwards, backwards, tolerance, max_evaluations,
-                state, lower, record, work, report,
+                place, seats, slots, columns, entries, starts, updates, forwards, backwards, bond_part, part,
+                tolerance, max_evaluations, state, lower, record, work, report,
             )  # fmt: skip
 
     return relax

@@ -34,19 +34,23 @@ from sandbox.physics.relaxation.criteria import (
     MAX_BACKTRACKS,
     MAX_TURN,
     PIVOT_FLOOR,
+    STATE_SLACK,
     SUFFICIENT_DECREASE,
     SURELY_POSITIVE,
+    WORTH_A_LOOK,
 )
 from sandbox.physics.relaxation.fused_edges import larger, smaller
 from sandbox.physics.relaxation.fused_factor import copy_top, factorize, substitute
+from sandbox.physics.relaxation.fused_rest import memory as rest_memory
+from sandbox.physics.relaxation.fused_rest import rest_functions
 
 # Columns of the report of a sample.
-ENERGY, RESIDUAL, SCALE, EVALUATIONS, STATUS, PIVOT, INDEFINITE, REPORT_SIZE = range(8)
+ENERGY, RESIDUAL, STATE_ERROR, EVALUATIONS, STATUS, PIVOT, INDEFINITE, REPORT_SIZE = range(8)
 
 
 def memory(n_state: int, n_free: int) -> int:
     """Numbers that a sample needs to work with, besides its factor and what is recorded of its bonds."""
-    return 3 * n_state + 3 * n_free + 2 + fe.FOUND
+    return 3 * n_state + 4 * n_free + 3 + fe.FOUND + rest_memory(n_free)
 
 
 @lru_cache(maxsize=64)
@@ -54,7 +58,8 @@ def sample_function(
     law: EdgeLaw, node_law: NodeLaw | None, dim: int, projection: bool, coupling: Coupling
 ) -> Callable[..., None]:
     """``relax_sample`` for one kind of material, to be called in kernels."""
-    evaluate, let_go, assemble, rounding = fe.edge_functions(law, dim, projection, coupling)
+    evaluate, let_go, assemble = fe.edge_functions(law, dim, projection, coupling)
+    at_rest, state_error = rest_functions(node_law, dim, projection)
     node_terms = in_kernel(node_law) if node_law is not None else None
     n_node = len(node_law.parameters) if node_law is not None else 0
     has_node_law = node_law is not None
@@ -91,6 +96,8 @@ def sample_function(
         updates: ti.template(),
         forwards: ti.template(),
         backwards: ti.template(),
+        bond_part: ti.template(),
+        part: ti.template(),
         tolerance: ti.f64,
         max_evaluations: ti.i32,
         state: ti.template(),  # (B, N*D), in and out
@@ -112,7 +119,9 @@ def sample_function(
         gradient = node_curvature + n_state
         step = gradient + n_free
         edge_force = step + n_free + 1  # one more of each, and a slot of the factor, for what is clamped or not there
-        found = edge_force + n_free + 1
+        stiff = edge_force + n_free + 1
+        rest = stiff + n_free + 1
+        found = rest + (4 * n_free + 2)
         start = b * n_state  # of the accepted state
         of_node = m * 3 * n_state
         for i in range(n_state):
@@ -120,7 +129,10 @@ def sample_function(
         energy = 0.0
         knob_energy = 0.0
         residual = 0.0
-        scale = 0.0
+        relative = 0.0
+        error = -1.0
+        nearest = 1e300  # the least error of the state, relative, with all forces none
+        still = 0.0
         alpha = 0.0
         slope = 0.0
         pivot = 0.0
@@ -136,11 +148,11 @@ def sample_function(
             if evaluation == 0:
                 passed = int(known == 1)
                 if known == 2:
-                    passed = let_go(bonds, found, row, n_edges, knob, record, work)
+                    passed = let_go(bonds, found, row, n_edges, knob, bond_part, record, work)
             if passed == 0:
                 evaluate(
                     at, edge_force, bonds, found, n_free, n_state, n_bonds, m, row, free, beta, n_edges,
-                    ends, frame, held, fixed, knob, pair_springs, grip, seats, record, work,
+                    ends, frame, held, fixed, knob, pair_springs, grip, seats, bond_part, record, work,
                 )  # fmt: skip
             trial = work[found + fe.ENERGY]
             trial_knobs = work[found + fe.KNOBS]
@@ -149,6 +161,7 @@ def sample_function(
             strong = work[found + fe.STRONG]
             softest = 0.0  # spring of a node
             stiffest = work[found + fe.STIFFEST]
+            still = work[found + fe.STILL]
             for f in range(n_free):
                 work[gradient + f] = work[edge_force + f]
             for q in range(loaded.shape[0]):
@@ -166,17 +179,20 @@ def sample_function(
                     node_energy += term[0]
                     force += term[1]
                     curvature += term[2]
-                    at_play = larger(ti.abs(term[1]), at_play)
-                trial += node_energy
-                magnitude += ti.abs(node_energy)
-                at_play = larger(ti.abs(push), at_play)
-                strong = larger(ti.abs(force), strong)
+                    if place[i] >= 0:
+                        at_play = larger(ti.abs(term[1]), at_play)
                 work[node_force + i] = force
                 work[node_curvature + i] = curvature
-                softest = smaller(curvature, softest)
-                stiffest = larger(curvature, stiffest)
                 if place[i] >= 0:
+                    trial += node_energy
+                    magnitude += ti.abs(node_energy)
+                    at_play = larger(ti.abs(push), at_play)
+                    strong = larger(ti.abs(force), strong)
+                    softest = smaller(curvature, softest)
+                    stiffest = larger(curvature, stiffest)
                     work[gradient + place[i]] = work[gradient + place[i]] + force
+                else:
+                    still += node_energy
             worst = 0.0
             pushes = 0.0
             for f in range(n_free):
@@ -208,20 +224,22 @@ def sample_function(
                     break
                 alpha *= 0.5
             else:
-                small = worst <= tolerance * at_play
+                # Can it be at rest at all? If so, look closely, node by node.
+                small = 0
+                here = worst / larger(at_play, 1e-300)
                 steepest = larger(-smaller(work[found + fe.LEAST], softest), stiffest)
-                if not small:
-                    far = 0.0
-                    for i in range(n_state):
-                        far = larger(ti.abs(work[at + i]), far)
-                    if worst <= FORCE_NOISE * (strong + 2 * dim * steepest * far):  # it may be: look closely
-                        noise = rounding(at, bonds, n_bonds, ends, record, work)
-                        for q in range(loaded.shape[0]):
-                            i = loaded[q]
-                            part = ti.abs(work[node_curvature + i]) * ti.abs(work[at + i])
-                            noise = larger(ti.abs(work[node_force + i]) + part, noise)
-                        small = worst <= FORCE_NOISE * noise
+                far = 0.0
+                for i in range(n_state):
+                    far = larger(ti.abs(work[at + i]), far)
+                lost = FORCE_NOISE * n_bonds * (strong + 2 * dim * steepest * far)
+                if worst <= WORTH_A_LOOK * tolerance * at_play or worst <= lost:
+                    small, here = at_rest(
+                        at, node_force, node_curvature, gradient, rest, bonds, of_node, n_free, n_state, n_bonds,
+                        n_edges, tolerance, ends, frame, seats, bond_part, place, loaded, node_parameters, outside,
+                        record, work,
+                    )  # fmt: skip
                 keep = 0  # 1: no other factor is needed
+                sure = 0  # 1: nor one to tell that this is a minimum, and its state known
                 if ti.static(linear):
                     # Nothing bends but what comes of stiffnesses that are free, and that little.
                     quick = evaluation > 0 and backtracks == 0 and worst <= KEPT_FACTOR * residual
@@ -231,18 +249,18 @@ def sample_function(
                 energy = trial
                 knob_energy = trial_knobs
                 residual = worst
-                scale = at_play
+                relative = here
                 for i in range(n_state):
                     state[start + i] = work[at + i]
                 if ti.static(projection):  # noqa: SIM102
                     if small and signs == 1 and softest >= 0.0 and work[found + fe.LEAST] > SURELY_POSITIVE * stiffest:
                         keep = 1
+                        sure = 1
 
                 # Factor the Hessian; if it is not positive definite, lift the blocks that are not, then shift.
                 shift = 0.0
                 bad = -1
                 if keep == 0:
-                    largest = 0.0
                     begin = 0
                     if evaluation == 0 and known == 1 and work[found + fe.FACTORED] == 1.0 and n_top < n_free:
                         # Only the nudge is another, and it acts on the last components alone.
@@ -256,23 +274,24 @@ def sample_function(
                     for attempt in range(80):
                         if begin == 0:
                             lifted = int(attempt > 0)
-                            assemble(bonds, factor, n_slots, n_bonds, lifted, frame, slots, record, lower)
+                            assemble(
+                                bonds, factor, n_slots, n_bonds, lifted, stiff, n_free, frame, seats, slots, record,
+                                lower, work,
+                            )  # fmt: skip
                             for q in range(loaded.shape[0]):
                                 p = place[loaded[q]]
                                 if p >= 0:
                                     bend = work[node_curvature + loaded[q]]
+                                    work[stiff + p] = work[stiff + p] + ti.abs(bend)
                                     if lifted == 1:
                                         bend = ti.max(bend, 0.0)
                                     lower[factor + p] = lower[factor + p] + bend
                             if shift > 0.0:
                                 for f in range(n_free):
-                                    lower[factor + f] = lower[factor + f] + shift
-                        if attempt == 0:
-                            for f in range(begin, n_free):
-                                largest = ti.max(largest, ti.abs(lower[factor + f]))
+                                    lower[factor + f] = lower[factor + f] + shift * work[stiff + f]
                         bad, low = factorize(
-                            begin, n_top, factor, n_free, largest + shift, PIVOT_FLOOR * stiffest,
-                            columns, entries, starts, updates, lower,
+                            begin, n_top, factor, n_free, ti.select(n_free > 0, 1e300, 0.0), stiff,
+                            columns, entries, starts, updates, lower, work,
                         )  # fmt: skip
                         if attempt == 0:
                             pivot = low
@@ -281,18 +300,18 @@ def sample_function(
                         if bad < 0 or small:
                             break
                         begin = 0
-                        shift = ti.max(8.0 * shift, FIRST_SHIFT * stiffest)
+                        shift = ti.max(8.0 * shift, FIRST_SHIFT)
                     factored = int(bad < 0 and shift == 0.0)
                     work[found + fe.FACTORED] = float(factored * int(begin == 0))
                     work[found + fe.BETA] = beta
-                if small and bad < 0:
+                if small and bad < 0 and (sure == 1 or work[found + fe.TORN] > 0.0 or n_free == 0):
                     status = int(Status.CONVERGED)
                     if work[found + fe.TORN] > 0.0:
                         status = int(Status.SINGULAR)
                         indefinite += 1
                     break
                 escaping = int(bad >= 0)
-                if escaping == 1 and not (pivot < -PIVOT_FLOOR * stiffest):
+                if escaping == 1 and not (pivot < -PIVOT_FLOOR * work[stiff + bad]):
                     status = int(Status.SINGULAR)
                     break
                 if escaping == 0:
@@ -307,6 +326,15 @@ def sample_function(
                         work[step + f] = 0.0
                     work[step + bad] = 1.0
                 substitute(step, factor, backwards, lower, work)
+                if small and escaping == 0:
+                    error, off = state_error(at, step, rest, n_free, n_state, place, part, work)
+                    if off <= STATE_SLACK * tolerance:
+                        status = int(Status.CONVERGED)
+                        break
+                    if not (off < 0.5 * nearest):
+                        status = int(Status.IMPRECISE)
+                        break
+                    nearest = off
                 slope = 0.0
                 top = 0.0
                 for f in range(n_free):
@@ -346,9 +374,9 @@ def sample_function(
                 if p >= 0:
                     work[at + i] = state[start + i] + alpha * work[step + p]
         entry = b * ti.static(REPORT_SIZE)
-        report[entry + ENERGY] = energy - knob_energy
-        report[entry + RESIDUAL] = residual
-        report[entry + SCALE] = scale
+        report[entry + ENERGY] = energy - knob_energy + still
+        report[entry + RESIDUAL] = relative
+        report[entry + STATE_ERROR] = error
         report[entry + EVALUATIONS] = evaluations
         report[entry + STATUS] = status
         report[entry + PIVOT] = pivot

@@ -7,12 +7,14 @@ from scipy.sparse import csr_array
 
 from sandbox.physics.equilibrium import Status
 from sandbox.physics.landscape import Hessians, Landscape, Point
-from sandbox.physics.relaxation.criteria import FIRST_SHIFT, FORCE_NOISE, PIVOT_FLOOR
+from sandbox.physics.relaxation.criteria import FIRST_SHIFT, HIGH_CONTRAST, PIVOT_FLOOR
 from sandbox.physics.relaxation.directions import MAX_SHIFTS, Directions, judge, lifted
 from sandbox.physics.relaxation.factor import Factor
 from sandbox.physics.relaxation.krylov import Operator, Solution, block_jacobi, conjugate_gradients
 
 MAX_PRODUCTS = 20_000  # with the Hessian, in one solve
+FARTHEST = 1e-6  # of the gradient: how far one solve goes at most, as the forces at play are then others
+LEFT = 0.1  # of the force, and of the force allowed: what is left of it in solving for the step that judges a state
 PROBE = 1e-6  # reduction of a random residual that would not be possible without meeting a negative eigenvalue
 FORCING = 0.9, 0.5, 1e-2
 """Eisenstat and Walker, SIAM J. Sci. Comput. 17 (1996) 16, choice 2: factor, cap alone, coupled."""
@@ -25,12 +27,12 @@ class Iterative:
     negative eigenvalue. A flat direction is noticed only where conjugate gradients meet it.
     """
 
-    def __init__(self, landscape: Landscape, tolerance: float, dim: int, quadratic: bool) -> None:
-        self._landscape, self._tolerance, self._dim, self._quadratic = landscape, tolerance, dim, quadratic
+    def __init__(self, landscape: Landscape, dim: int, quadratic: bool) -> None:
+        self._landscape, self._dim, self._quadratic = landscape, dim, quadratic
         self._kept: tuple[Hessians, csr_array, csr_array] | None = None
         self._forcing = Forcing(FORCING[1])
 
-    def find(self, point: Point, small: np.ndarray) -> Directions:
+    def find(self, point: Point, small: np.ndarray, allowed: np.ndarray, coarse: np.ndarray) -> Directions:
         if self._kept is None or not self._quadratic:
             maps = self._landscape.assembly
             hessian = self._landscape.hessians(point.only(np.zeros(1, dtype=int)))
@@ -38,18 +40,22 @@ class Iterative:
             self._kept = hessian, csr_array(maps.block_diagonal(hessian.values)), jacobi
         hessian, matrix, jacobi = self._kept
         found = Directions.none(point)
-        floor = np.broadcast_to(PIVOT_FLOOR * hessian.stiffest, small.shape)
-        if not small.all():
-            goal = 0.1 * np.maximum(self._tolerance * point.scale, FORCE_NOISE * point.noise)
+        apply, precondition, stiff = matrix.__matmul__, jacobi.__matmul__, hessian.stiff[:, :1]
+        doubtful = small & (coarse | (hessian.contrast > HIGH_CONTRAST))
+        if doubtful.any() or not small.all():
+            size = np.linalg.norm(point.gradient, axis=0)
+            goal = np.maximum(0.1 * allowed, FARTHEST * size)
             if not self._quadratic:
-                goal = np.maximum(goal, self._forcing.tolerance(np.linalg.norm(point.gradient, axis=0)))
-            solution = truncated(matrix.__matmul__, jacobi.__matmul__, point.gradient, goal, floor)
-            found.move = np.where(small, 0.0, -solution.x)
+                goal = np.maximum(goal, self._forcing.tolerance(size))
+            goal = np.where(doubtful, LEFT * np.minimum(allowed, size), np.where(small, np.inf, goal))
+            solution = truncated(apply, precondition, point.gradient, goal, stiff)
+            found.move = np.where(small & ~doubtful, 0.0, -solution.x)
             found.lowest, found.indefinite = solution.lowest, solution.negative
+            found.left = doubtful & ~solution.negative
         if small.any():
-            met = probe(matrix.__matmul__, jacobi.__matmul__, len(point.gradient), floor[:1], hessian.excess is None)
+            met = probe(apply, precondition, len(point.gradient), stiff, hessian.excess is None)
             found.lowest = np.where(small, met.lowest, found.lowest)
-            judge_probe(found, met, small, met.direction, floor[0])
+            judge_probe(found, met, small, met.direction, stiff)
         return found
 
 
@@ -60,26 +66,25 @@ class Coupled:
     more than blockdiag(A_b), whose factor makes a preconditioner that leaves eigenvalues from 0 to 1.
     """
 
-    def __init__(self, landscape: Landscape, tolerance: float, dim: int, direct: bool, alike: bool) -> None:
+    def __init__(self, landscape: Landscape, dim: int, direct: bool, alike: bool) -> None:
         """With ``direct``, A is factored; with ``alike``, the energy is quadratic, so that all A_b are the same."""
-        self._landscape, self._tolerance, self._dim = landscape, tolerance, dim
+        self._landscape, self._dim = landscape, dim
         self._direct, self._alike = direct, alike
         self._forcing = Forcing(FORCING[2])
 
-    def find(self, point: Point, small: np.ndarray) -> Directions:
+    def find(self, point: Point, small: np.ndarray, allowed: np.ndarray, coarse: np.ndarray) -> Directions:
         maps = self._landscape.assembly
         hessians = self._landscape.hessians(point.only(np.zeros(1, dtype=int)) if self._alike else point)
-        floor = PIVOT_FLOOR * hessians.stiffest
         found = Directions.none(point)
         found.lowest[:] = np.inf
         if self._direct:
-            factor = Factor(maps, hessians.values, floor)
+            factor = Factor(maps, hessians.values, PIVOT_FLOOR * hessians.stiff)
             if factor.bad.any() and self._alike:
                 self._alike = False  # each sample is to find its own way out
-                return self.find(point, small)
+                return self.find(point, small, allowed, coarse)
             found.lowest[:], found.indefinite[:] = factor.lowest, factor.bad
             if factor.bad.any() and small.all():
-                judge(found, factor, floor, factor.bad)
+                judge(found, factor, factor.bad)
                 if (found.verdict == Status.SINGULAR).any():
                     found.verdict[:] = Status.SINGULAR
                 found.escaping[:] = True  # together; samples that are not bad stay in place
@@ -89,7 +94,8 @@ class Coupled:
             precondition = self._each(block_jacobi(maps, majorant(hessians), self._dim), point)
         bare = self._each(csr_array(maps.block_diagonal(hessians.values)), point)
         softened = _flat(lambda move: self._landscape.softening(point, move), point)
-        self._solve(found, point, small, lambda move: bare(move) - softened(move), precondition, floor)
+        stiff = np.broadcast_to(hessians.stiff, point.gradient.shape).T.reshape(-1, 1)
+        self._solve(found, point, small, lambda move: bare(move) - softened(move), precondition, stiff, allowed, coarse)
         return found
 
     def _solve(
@@ -99,18 +105,24 @@ class Coupled:
         small: np.ndarray,
         apply: Operator,
         precondition: Operator,
-        floor: np.ndarray,
+        stiff: np.ndarray,
+        allowed: np.ndarray,
+        coarse: np.ndarray,
     ) -> None:
-        """The Newton step; at a stationary point, a search for negative curvature instead."""
-        shape, floor = point.gradient.T.shape, floor.max(keepdims=True)
+        """The Newton step; at a stationary point, a search for negative curvature, and the step that is left."""
+        shape, least = point.gradient.T.shape, allowed.min(keepdims=True)
+        right = np.ascontiguousarray(point.gradient.T).reshape(-1, 1)
         if small.all():
-            solution = probe(apply, precondition, point.gradient.size, floor, sure=False)
-            judge_probe(found, solution, small, solution.direction.reshape(shape).T, floor[0])
+            solution = probe(apply, precondition, point.gradient.size, stiff, sure=False)
+            judge_probe(found, solution, small, solution.direction.reshape(shape).T, stiff)
+            if not solution.negative[0] and (coarse.any() or stiff.max() > HIGH_CONTRAST * stiff.min()):
+                goal = LEFT * np.minimum(least, np.linalg.norm(right, axis=0))
+                left = truncated(apply, precondition, right, goal, stiff)
+                found.move, found.left = -left.x.reshape(shape).T, small & ~left.negative
         else:
-            right = np.ascontiguousarray(point.gradient.T).reshape(-1, 1)
-            goal = 0.1 * np.maximum(self._tolerance * point.scale, FORCE_NOISE * point.noise).min(keepdims=True)
-            goal = np.maximum(goal, self._forcing.tolerance(np.linalg.norm(right, axis=0)))
-            solution = truncated(apply, precondition, right, goal, floor)
+            size = np.linalg.norm(right, axis=0)
+            goal = np.maximum(0.1 * least, np.maximum(FARTHEST * size, self._forcing.tolerance(size)))
+            solution = truncated(apply, precondition, right, goal, stiff)
             found.move = -solution.x.reshape(shape).T
             found.indefinite = found.indefinite | solution.negative
         found.lowest = np.minimum(found.lowest, solution.lowest)
@@ -120,15 +132,15 @@ class Coupled:
         return _flat(matrix.__matmul__, point) if self._alike else matrix.__matmul__
 
     def _preconditioner(self, factor: Factor, hessians: Hessians) -> Factor:
-        maps, stiffest = self._landscape.assembly, hessians.stiffest
-        values, shift = hessians.values, FIRST_SHIFT * stiffest
+        maps, stiff = self._landscape.assembly, hessians.stiff
+        values, shift = hessians.values, FIRST_SHIFT * stiff
         for _ in range(MAX_SHIFTS):
             bad = np.flatnonzero(factor.bad)
             if len(bad) == 0:
                 break
             values = values.copy()
             values[:, bad] = lifted(hessians, maps.diagonal, bad, shift)
-            factor = Factor(maps, values, PIVOT_FLOOR * stiffest)
+            factor = Factor(maps, values, PIVOT_FLOOR * stiff)
             shift = 8.0 * shift
         return factor
 
@@ -145,28 +157,34 @@ class Forcing:
         return min(self._cap, max(FORCING[0] * ratio**2, 1e-12)) * size
 
 
-def judge_probe(found: Directions, probe: Solution, small: np.ndarray, direction: np.ndarray, floor: float) -> None:
-    """Minimum, saddle or neither, for the samples that are stationary, by the curvatures that a probe has met."""
+def judge_probe(
+    found: Directions, probe: Solution, small: np.ndarray, direction: np.ndarray, stiff: np.ndarray
+) -> None:
+    """Minimum, saddle or neither, for the samples that are stationary, by the curvatures that a probe has met.
+
+    Args:
+        stiff: (n, 1) stiffness of each component's node; one of none is flat.
+    """
     if probe.negative[0]:
         found.indefinite, found.escaping = found.indefinite | small, small
         found.move = np.where(small, direction, found.move)
     else:
-        flat = not floor < probe.lowest[0] < np.inf
+        flat = not (stiff > 0).all() or not PIVOT_FLOOR < probe.softest[0] < np.inf
         found.verdict[small] = Status.SINGULAR if flat else Status.CONVERGED
 
 
-def probe(apply: Operator, precondition: Operator, n: int, floor: np.ndarray, sure: bool) -> Solution:
+def probe(apply: Operator, precondition: Operator, n: int, stiff: np.ndarray, sure: bool) -> Solution:
     """Look for negative curvature from a random start; if it is ``sure`` that there is none, only at one curvature."""
     right = np.random.default_rng(0).standard_normal((n, 1))
     tolerance = PROBE * np.linalg.norm(right, axis=0)
-    return conjugate_gradients(apply, precondition, right, tolerance, floor, 1 if sure else MAX_PRODUCTS)
+    return conjugate_gradients(apply, precondition, right, tolerance, stiff, 1 if sure else MAX_PRODUCTS)
 
 
 def truncated(
-    apply: Operator, precondition: Operator, right: np.ndarray, tolerance: np.ndarray, floor: np.ndarray
+    apply: Operator, precondition: Operator, right: np.ndarray, tolerance: np.ndarray, stiff: np.ndarray
 ) -> Solution:
     """Solve until negative curvature is met; where that is at once, go along the preconditioned right-hand side."""
-    solution = conjugate_gradients(apply, precondition, right, tolerance, floor, MAX_PRODUCTS)
+    solution = conjugate_gradients(apply, precondition, right, tolerance, stiff, MAX_PRODUCTS)
     nowhere = ~solution.x.any(axis=0)
     if nowhere.any():
         solution.x[:, nowhere] = precondition(right)[:, nowhere]

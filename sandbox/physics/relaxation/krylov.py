@@ -9,6 +9,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from sandbox.physics.assembly import Assembly
+from sandbox.physics.relaxation.criteria import PIVOT_FLOOR
 
 Operator = Callable[[np.ndarray], np.ndarray]
 
@@ -20,6 +21,7 @@ class Solution:
     Attributes:
         x: (n, C), the iterate at the end, or just before negative curvature was met.
         lowest: (C,) smallest Rayleigh quotient p.H.p/p.p of a search direction, no lower than the lowest eigenvalue.
+        softest: (C,) the same in the metric of the nodes' own stiffnesses: p.H.p/p.S.p.
         negative: (C,) whether negative curvature was met.
         direction: (n, C), the direction of negative curvature, where it was.
         solved: (C,) whether the tolerance was reached.
@@ -27,6 +29,7 @@ class Solution:
 
     x: np.ndarray
     lowest: np.ndarray
+    softest: np.ndarray
     negative: np.ndarray
     direction: np.ndarray
     solved: np.ndarray
@@ -37,7 +40,7 @@ def conjugate_gradients(
     precondition: Operator,
     right: np.ndarray,
     tolerance: np.ndarray,
-    floor: np.ndarray,
+    stiff: np.ndarray,
     max_iterations: int,
 ) -> Solution:
     """Solve H x = right for C columns at once, each stopping by itself.
@@ -47,7 +50,8 @@ def conjugate_gradients(
         precondition: a positive definite approximation of the inverse of H, times (n, C).
         right: (n, C).
         tolerance: (C,) on the Euclidean norm of the residual.
-        floor: (C,), curvatures below minus this are negative, in the units of H.
+        stiff: (n, C) or (n, 1), the diagonal of S: the stiffness of each component's node. Curvatures below minus
+            :data:`~sandbox.physics.relaxation.criteria.PIVOT_FLOOR` of it are negative.
         max_iterations: products with H.
 
     Source: truncated conjugate gradients as of Steihaug, SIAM J. Numer. Anal. 20 (1983) 626, without the trust region.
@@ -57,7 +61,7 @@ def conjugate_gradients(
     z = precondition(residual)
     p = z.copy()
     product = _dots(residual, z)
-    lowest = np.full(right.shape[1], np.inf)
+    lowest, softest = np.full((2, right.shape[1]), np.inf)
     negative = np.zeros(right.shape[1], dtype=bool)
     solved = np.sqrt(_dots(residual, residual)) <= tolerance
     running = ~solved
@@ -69,7 +73,10 @@ def conjugate_gradients(
         running &= (length > 0) & np.isfinite(curvature)
         quotient = np.divide(curvature, length, out=np.full_like(curvature, np.inf), where=running)
         lowest = np.minimum(lowest, quotient)
-        met = running & (quotient < -floor)
+        weight = _dots(p, stiff * p)
+        relative = np.divide(curvature, weight, out=np.full_like(curvature, np.inf), where=running & (weight > 0))
+        softest = np.minimum(softest, relative)
+        met = running & (relative < -PIVOT_FLOOR)
         direction[:, met] = p[:, met]
         negative |= met
         running &= ~met & (curvature > 0)
@@ -81,7 +88,7 @@ def conjugate_gradients(
         z = precondition(residual)
         before, product = product, _dots(residual, z)
         p = z + np.divide(product, before, out=np.zeros_like(product), where=running & (before > 0)) * p
-    return Solution(x, lowest, negative, direction, solved)
+    return Solution(x, lowest, softest, negative, direction, solved)
 
 
 def _dots(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from sandbox.physics.assembly import free_parts
 from sandbox.physics.equilibrium import Equilibrium, Status
 from sandbox.physics.landscape import Point
-from sandbox.physics.relaxation import newton
-from sandbox.physics.relaxation.criteria import FORCE_NOISE, PIVOT_FLOOR
+from sandbox.physics.relaxation import criteria, newton
+from sandbox.physics.relaxation.criteria import HIGH_CONTRAST, PIVOT_FLOOR
 from sandbox.physics.relaxation.cycle_solver import Solver
 from sandbox.physics.relaxation.directions import Directions
 from sandbox.physics.relaxation.hierarchy import Hierarchy, Matrix
@@ -20,6 +21,7 @@ from sandbox.physics.relaxation.iterative import FORCING
 from sandbox.physics.relaxation.newton import Descent
 from sandbox.physics.relaxation.problem import Problem
 from sandbox.physics.relaxation.rows import Rows, rows_of
+from sandbox.physics.state_error import state_error
 
 MIN_FREE = 3000
 """Free components, of flow and of elasticity, below which the fused method is faster even at first."""
@@ -36,6 +38,7 @@ CAP = 0.1  # of the gradient: what a Newton step has to leave at most
 MILD_CAP = 1e-3  # the same where only free stiffnesses make the energy not quadratic
 NEAR = 30.0  # times the last goal: a goal below is not worth a step of its own
 FIRST_LOOK = 1e-3  # of the gradient: how far a quadratic energy is relaxed before the forces at play are looked at
+LEFT = 0.1  # of the force, and of the force allowed: what is left of it in solving for the step that judges a state
 MARGIN = 0.5  # of the force allowed: what a solve aims at
 PROBE = 1e-6  # reduction of a random residual that would not be possible without meeting a negative eigenvalue
 
@@ -168,21 +171,61 @@ class RowLandscape:
         )
         return report
 
+    def forces_at_play(self, point: Point) -> tuple[np.ndarray, np.ndarray]:
+        """(n*D, 1), (n*D, 1) as :meth:`sandbox.physics.landscape.Landscape.forces_at_play`, at the last state."""
+        return self.forces_at(self.state)
+
+    def forces_at(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The same at a state (N*D,), with its own number for every component of a node."""
+        p, rows = self._problem, self.assembly
+        play, noise = np.empty(len(rows.node)), np.empty(len(rows.node))
+        self._kernels.forces(
+            len(p.stiffness),
+            rows.ends,
+            rows.node,
+            self._frame,
+            p.stiffness,
+            p.material.fixed_parameters,
+            p.knob_rows,
+            p.pair_springs[0],
+            p.material.node_parameter_rows,
+            p.outside[0],
+            state,
+            np.empty_like(self._here),
+            play,
+            noise,
+        )
+        play, noise = (np.repeat(values[: rows.n], rows.size)[:, None] for values in (play, noise))
+        play[~rows.moving] = np.inf  # there any force counts as none
+        return play, noise
+
+    def state_error(self, point: Point, state: np.ndarray, move: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As :meth:`sandbox.physics.landscape.Landscape.state_error`."""
+        p, rows = self._problem, self.assembly
+        material, boundary = p.material, p.boundary
+        there = state.reshape(1, *boundary.values.shape[1:])
+        pairs = material.measure_pairs(there, boundary.pairs)
+        variable = np.concatenate([material.measure_edges(there), pairs], axis=1)
+        node_part, bond_part = free_parts(p.ends, boundary.clamped)
+        real = rows.node[: rows.n] >= 0
+        part = np.repeat(node_part[rows.node[: rows.n][real]], rows.size)
+        moved, coordinates = np.repeat(real, rows.size), self._here[: rows.n_free]
+        return state_error(move[moved], coordinates[moved, None], variable, part, bond_part)
+
     def turn(self, point: Point, move: np.ndarray) -> np.ndarray:
         """(1,) as :meth:`sandbox.physics.landscape.Landscape.turn`."""
         rows, flat = self.assembly, np.ascontiguousarray(move[:, 0])
         n_edges, longest = len(self._problem.stiffness), float(point.longest[0])
         return np.array([self._kernels.turn(rows.n, n_edges, rows.ends, self._frame, self._here, flat, longest)])
 
-    def edges(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-        """Stiffness and dE/dtheta of every edge (E,), and the largest tension, at a state (N*D,)."""
+    def edges(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Stiffness and dE/dtheta of every edge (E,), at a state (N*D,)."""
         p = self._problem
         stiffness, pull = np.empty(len(p.stiffness)), np.empty(len(p.stiffness))
-        if len(pull) == 0:
-            return stiffness, pull, 0.0
-        fixed = p.material.fixed_parameters
-        arguments = p.ends, self._frame, p.stiffness, fixed, p.knob_rows, state, stiffness, pull
-        return stiffness, pull, self._kernels.edges(len(pull), *arguments)
+        if len(pull):
+            fixed = p.material.fixed_parameters
+            self._kernels.edges(len(pull), p.ends, self._frame, p.stiffness, fixed, p.knob_rows, state, stiffness, pull)
+        return stiffness, pull
 
 
 class _RowDescent(Descent):
@@ -193,7 +236,7 @@ class _RowDescent(Descent):
         """Edges are evaluated at the end."""
 
     def _report(self) -> Equilibrium:
-        stiffness, self.pull[0], _ = self.landscape.edges(self.state[0])
+        stiffness, self.pull[0] = self.landscape.edges(self.state[0])
         if self.problem.knobs is not None:
             self.stiffness = stiffness
         return super()._report()
@@ -214,13 +257,15 @@ class Cycles:
         self._solver: Solver | None = None
         self._lowest, self._before = np.inf, np.inf
 
-    def find(self, point: Point, small: np.ndarray) -> Directions:
+    def find(self, point: Point, small: np.ndarray, allowed: np.ndarray, coarse: np.ndarray) -> Directions:
         """The Newton step, or at a stationary point the verdict on it."""
         found = Directions.none(point)
         if small[0]:
             self._judge(found)
+            if found.verdict[0] == Status.CONVERGED and (coarse[0] or self._contrast() > HIGH_CONTRAST):
+                self._leave(found, point, float(allowed[0]))
         else:
-            self._step(found, point)
+            self._step(found, point, float(allowed[0]))
         return found
 
     def _prepared(self) -> Solver:
@@ -239,16 +284,15 @@ class Cycles:
         self._solver = Solver(landscape.matrix, hierarchy, len(rows.node) - rows.n)
         return self._solver
 
-    def _step(self, found: Directions, point: Point) -> None:
+    def _step(self, found: Directions, point: Point, allowed: float) -> None:
         landscape, solver = self._landscape, self._prepared()
         size = float(point.residual[0])
         solver.begin(point.gradient[:, 0])
-        allowed = max(self._tolerance * float(point.scale[0]), FORCE_NOISE * float(point.noise[0]))
         if landscape.quadratic:
             self._solve(max(MARGIN * allowed, FIRST_LOOK * size))
             there = landscape.state - self._rows.spread(solver.x[:, None])[0]
-            flow = self._tolerance * landscape.edges(there)[2]
-            goal = MARGIN * min(allowed, max(flow, FORCE_NOISE * float(point.noise[0])))
+            forces = criteria.allowed(*landscape.forces_at(there), self._tolerance)
+            goal = MARGIN * float(forces.min(initial=np.inf))
         else:
             cap = MILD_CAP if landscape.mild else CAP
             forcing = FORCING[0] * (size / self._before) ** 2 if np.isfinite(self._before) else cap
@@ -258,6 +302,8 @@ class Cycles:
         self._solve(goal)
         self._lowest = solver.lowest
         found.move[:, 0] = -(solver.x if solver.x.any() else solver.preconditioned)
+        if not np.dot(found.move[:, 0], point.gradient[:, 0]) < 0:
+            raise TooHardError  # the energy is flat along the force: a shifted factorization finds a way down
         found.lowest[0], found.indefinite[0] = solver.lowest, solver.negative
 
     def _solve(self, goal: float) -> None:
@@ -287,7 +333,7 @@ class Cycles:
             solver = self._prepared()
             floor = PIVOT_FLOOR * landscape.stiffest
             right = np.random.default_rng(0).standard_normal(rows.n_free)
-            right[rows.clamped[: rows.n_free] == 1] = 0.0
+            right[~rows.moving] = 0.0
             solver.begin(right)
             try:
                 self._solve(PROBE * float(np.abs(right).max()))
@@ -302,33 +348,52 @@ class Cycles:
         found.lowest[0] = min(lowest, softest)
         if not found.escaping[0]:
             flat = not floor < found.lowest[0]
+            if flat and self._contrast() > HIGH_CONTRAST:
+                raise TooHardError  # what is soft beside what is stiff, or flat: a factorization tells
             found.verdict[0] = Status.SINGULAR if flat else Status.CONVERGED
+
+    def _leave(self, found: Directions, point: Point, allowed: float) -> None:
+        """Solve for the Newton step that is left at a minimum, by which its state is judged."""
+        solver = self._prepared()
+        solver.begin(point.gradient[:, 0])
+        solver.go(LEFT * min(allowed, float(point.residual[0])), PIVOT_FLOOR * self._landscape.stiffest, SLOW)
+        if not solver.negative:
+            found.move[:, 0], found.left[0] = -solver.x, True
+
+    def _diagonal(self) -> np.ndarray:
+        """Entries on the diagonal of the components that move."""
+        m, rows = self._landscape.matrix, self._rows
+        blocks = m.values[len(m.column) * m.size**2 :].reshape(m.n, m.size, m.size)
+        return blocks.diagonal(axis1=1, axis2=2).ravel()[rows.moving]
 
     def _softest_component(self) -> float:
         """The lowest entry on the diagonal: no lower than the lowest eigenvalue."""
-        m, rows = self._landscape.matrix, self._rows
-        blocks = m.values[len(m.column) * m.size**2 :].reshape(m.n, m.size, m.size)
-        diagonal = blocks.diagonal(axis1=1, axis2=2).ravel()
-        return float(diagonal.min(initial=np.inf, where=rows.clamped[: rows.n_free] == 0))
+        return float(self._diagonal().min(initial=np.inf))
+
+    def _contrast(self) -> float:
+        """Ratio of the largest to the smallest entry on the diagonal."""
+        least = self._softest_component()
+        return self._landscape.stiffest / least if least > 0 else np.inf
 
 
 _NOTHING = np.zeros((0, 1))
 
 
 def _point(gradient: np.ndarray, report: np.ndarray) -> Point:
-    energy, knobs, magnitude, worst, scale, noise, longest = (report[k : k + 1] for k in range(7))
+    energy, still, knobs, magnitude, worst, longest = (report[k : k + 1] for k in range(6))
     finite = (worst < 1e300) & (np.abs(energy + knobs) < 1e300)
     return Point(
         energy=energy,
+        still=still,
         knob_energy=knobs,
         magnitude=magnitude,
         gradient=gradient[:, None],
         residual=worst,
-        scale=scale,
-        noise=noise,
         longest=longest,
         finite=finite,
         node_curvature=_NOTHING,
+        node_play=_NOTHING,
+        node_noise=_NOTHING,
         table=_NOTHING,
         normal=_NOTHING,
         pulls=_NOTHING,

@@ -49,6 +49,10 @@ class Terrain(Protocol):
 
     def turn(self, point: Point, move: np.ndarray) -> np.ndarray: ...
 
+    def forces_at_play(self, point: Point) -> tuple[np.ndarray, np.ndarray]: ...
+
+    def state_error(self, point: Point, state: np.ndarray, move: np.ndarray) -> tuple[np.ndarray, np.ndarray]: ...
+
 
 class Places(Protocol):
     """Where the free components are in the state."""
@@ -68,9 +72,9 @@ def _descent(problem: Problem, held: bool) -> Descent:
     if coupled:
         alike = problem.material.is_linear
         direct = maps.direct and (alike or problem.batch <= maps.samples_at_once)
-        finder = Coupled(landscape, problem.tolerance, dim, direct, alike)
+        finder = Coupled(landscape, dim, direct, alike)
     elif not maps.direct:
-        finder = Iterative(landscape, problem.tolerance, dim, quadratic)
+        finder = Iterative(landscape, dim, quadratic)
     else:
         finder = Shared(landscape) if quadratic else Factored(landscape)
     return Descent(problem, landscape, finder, coupled)
@@ -94,8 +98,9 @@ class Descent:
         self.pull = np.zeros((batch, len(problem.stiffness)))
         self.alpha, self.slope = np.zeros(batch), np.zeros(batch)
         self.total, self.energy = np.full(batch, np.nan), np.full(batch, np.nan)
-        self.residual, self.scale = np.full(batch, np.nan), np.zeros(batch)
-        self.best = np.full(batch, np.inf)
+        self.residual, self.still = np.full(batch, np.nan), np.zeros(batch)
+        self.best, self.nearest = np.full(batch, np.inf), np.full(batch, np.inf)
+        self.error = np.full(batch, np.nan)
         self.lowest = np.full(batch, np.nan)
         self.escaping = np.zeros(batch, dtype=bool)
         self.backtracks, self.idle, self.indefinite, self.evaluations = np.zeros((4, batch), dtype=int)
@@ -139,22 +144,27 @@ class Descent:
         """Take the samples of a point to it, and find where to go from there."""
         total = self._sum(point.energy + point.knob_energy)
         gained = ~(self.total[who] - total <= criteria.ENERGY_NOISE * self._sum(point.magnitude))
-        better = self._most(point.residual) < 0.5 * self.best[who]
-        self.idle[who] = np.where(gained | better, 0, self.idle[who] + 1)
-        self.best[who] = np.minimum(self.best[who], self._most(point.residual))
+        play, noise = self.landscape.forces_at_play(point)
+        allowed = criteria.allowed(play, noise, self.problem.tolerance)
+        size = np.abs(point.gradient)
+        excess = np.divide(size, allowed, out=np.where(size > 0, np.inf, 0.0), where=allowed > 0)
+        excess = self._most(excess.max(axis=0, initial=0.0))
+        self.idle[who] = np.where(gained | (excess < 0.5 * self.best[who]), 0, self.idle[who] + 1)
+        self.best[who] = np.minimum(self.best[who], excess)
         self.backtracks[who] = 0
         self.state[who] = state
         self.total[who], self.energy[who] = total, point.energy
-        self.residual[who], self.scale[who] = point.residual, point.scale
+        self.residual[who], self.still[who] = criteria.relative_residual(point.gradient, play, noise), point.still
         self._note_edges(point, who)
-        small = self._all(
-            point.residual <= np.maximum(self.problem.tolerance * point.scale, criteria.FORCE_NOISE * point.noise)
-        )
+        small = excess <= 1.0
         if self.landscape.assembly.n_free == 0:
             self.verdict[who], self.lowest[who] = Status.CONVERGED, 0.0
             return
         with np.errstate(all="ignore"):
-            found = self.finder.find(point, small)
+            resolved = criteria.FORCE_NOISE * np.abs(state).max(axis=1, initial=0.0)
+            coarse = resolved > criteria.STATE_SLACK * self.problem.tolerance * point.longest
+            found = self.finder.find(point, small, allowed.min(axis=0, initial=np.inf), coarse)
+            self._judge_state(found, point, state, who, small)
         self.verdict[who], self.lowest[who] = found.verdict, found.lowest
         self.indefinite[who] += found.indefinite
         self.escaping[who] = found.escaping
@@ -162,6 +172,21 @@ class Descent:
         self.verdict[idle] = Status.STALLED
         with np.errstate(over="ignore", invalid="ignore"):  # where no minimum is, numbers leave their range
             self._set_out(found, point, who)
+
+    def _judge_state(
+        self, found: Directions, point: Point, state: np.ndarray, who: np.ndarray, small: np.ndarray
+    ) -> None:
+        """Take back the verdict on minima whose state is not known: go on, or say so where going on does not help."""
+        judged = small & found.left & (found.verdict == Status.CONVERGED)
+        if not judged.any():
+            return
+        error, ratio = self.landscape.state_error(point, state, found.move)
+        ratio = self._most(ratio)
+        self.error[who[judged]] = error[judged]
+        unknown = judged & ~(ratio <= criteria.STATE_SLACK * self.problem.tolerance)
+        nearer = ratio < 0.5 * self.nearest[who]
+        found.verdict[unknown] = np.where(nearer, RUNNING, Status.IMPRECISE)[unknown]
+        self.nearest[who[unknown]] = ratio[unknown]
 
     def _note_edges(self, point: Point, who: np.ndarray) -> None:
         """Keep what will be reported of the edges at a point that samples have been taken to."""
@@ -202,13 +227,14 @@ class Descent:
             state=self.state.reshape(shape),
             stiffness=self.stiffness,
             stiffness_force=self.pull.mean(axis=0),
-            energy=self.energy,
-            residual=np.divide(self.residual, self.scale, out=self.residual.copy(), where=self.scale > 0),
+            energy=self.energy + self.still,
+            residual=self.residual,
             iterations=self.evaluations,
             status=np.where(self.verdict == RUNNING, Status.OUT_OF_ITERATIONS, self.verdict).astype(int),
             min_curvature=self.lowest,
             indefinite=self.indefinite,
             method=self.method,
+            state_error=self.error,
         )
 
 
@@ -231,7 +257,7 @@ def joined(parts: list[Equilibrium]) -> Equilibrium:
     """Equilibria of parts of a batch with held stiffnesses, as one."""
     if len(parts) == 1:
         return parts[0]
-    names = ("state", "energy", "residual", "iterations", "status", "min_curvature", "indefinite")
+    names = ("state", "energy", "residual", "iterations", "status", "min_curvature", "indefinite", "state_error")
     fields = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
     weights = np.array([len(part.status) for part in parts], dtype=float)
     force = np.average([part.stiffness_force for part in parts], axis=0, weights=weights)

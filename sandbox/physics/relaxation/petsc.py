@@ -19,9 +19,18 @@ from sandbox.errors import SandboxError
 from sandbox.physics.equilibrium import Equilibrium
 from sandbox.physics.landscape import Hessians, Landscape, Point
 from sandbox.physics.relaxation import newton
-from sandbox.physics.relaxation.criteria import FORCE_NOISE, PIVOT_FLOOR
+from sandbox.physics.relaxation.criteria import HIGH_CONTRAST
 from sandbox.physics.relaxation.directions import Directions
-from sandbox.physics.relaxation.iterative import FORCING, Forcing, judge_probe, majorant, probe, truncated
+from sandbox.physics.relaxation.iterative import (
+    FARTHEST,
+    FORCING,
+    LEFT,
+    Forcing,
+    judge_probe,
+    majorant,
+    probe,
+    truncated,
+)
 from sandbox.physics.rigid_motions import rigid_basis
 
 if TYPE_CHECKING:
@@ -102,7 +111,7 @@ class Multigrid:
 
     def __init__(self, petsc: Any, problem: Problem, landscape: Landscape, quadratic: bool) -> None:
         self._petsc, self._landscape, self._quadratic = petsc, landscape, quadratic
-        self._tolerance, self._rows = problem.tolerance, Rows(problem, landscape)
+        self._rows = Rows(problem, landscape)
         self._kept: tuple[Hessians, Any] | None = None
         self._forcing = Forcing(FORCING[1])
         self._right, self._x = (petsc.Vec().createSeq(self._rows.size) for _ in range(2))
@@ -120,22 +129,27 @@ class Multigrid:
             for thing in (solver, *matrices):
                 thing.destroy()
 
-    def find(self, point: Point, small: np.ndarray) -> Directions:
+    def find(self, point: Point, small: np.ndarray, allowed: np.ndarray, coarse: np.ndarray) -> Directions:
         if self._kept is None or not self._quadratic:
             hessian = self._landscape.hessians(point)
             self._drop()
             self._kept = hessian, self._solver(hessian)
         hessian, solver = self._kept
-        found, floor = Directions.none(point), PIVOT_FLOOR * hessian.stiffest
+        found, stiff = Directions.none(point), hessian.stiff
         matrix, cycle = self._operator(solver.getOperators()[0].mult), self._operator(solver.getPC().apply)
         if small[0]:
-            solution = probe(matrix, cycle, len(point.gradient), floor, hessian.excess is None)
-            judge_probe(found, solution, small, solution.direction, floor[0])
+            solution = probe(matrix, cycle, len(point.gradient), stiff, hessian.excess is None)
+            judge_probe(found, solution, small, solution.direction, stiff)
             found.lowest = solution.lowest
+            if (coarse[0] or hessian.contrast > HIGH_CONTRAST) and not solution.negative[0]:
+                goal = LEFT * np.minimum(allowed, np.linalg.norm(point.gradient, axis=0))
+                left = truncated(matrix, cycle, point.gradient, goal, stiff)
+                found.move, found.left = -left.x, small & ~left.negative
             return found
-        goal = 0.1 * np.maximum(self._tolerance * point.scale, FORCE_NOISE * point.noise)
+        size = np.linalg.norm(point.gradient, axis=0)
+        goal = np.maximum(0.1 * allowed, FARTHEST * size)
         if not self._quadratic:
-            goal = np.maximum(goal, self._forcing.tolerance(np.linalg.norm(point.gradient, axis=0)))
+            goal = np.maximum(goal, self._forcing.tolerance(size))
         solver.setTolerances(rtol=1e-300, atol=float(goal[0]), divtol=1e300, max_it=MAX_PRODUCTS)
         self._right.setArray(self._rows.filled(point.gradient))
         self._x.set(0.0)
@@ -143,14 +157,15 @@ class Multigrid:
         if solver.getConvergedReason() > 0:
             found.move, found.lowest[:] = -self._rows.values(self._x), np.inf
             return found
-        solution = truncated(matrix, cycle, point.gradient, goal, floor)
+        solution = truncated(matrix, cycle, point.gradient, goal, stiff)
         found.move, found.lowest, found.indefinite = -solution.x, solution.lowest, solution.negative
         return found
 
     def _solver(self, hessian: Hessians) -> Any:
         petsc, rows = self._petsc, self._rows
-        true = rows.matrix(petsc, hessian.values, hessian.stiffest[0])
-        lifted = true if hessian.excess is None else rows.matrix(petsc, majorant(hessian), hessian.stiffest[0])
+        unit = float(hessian.stiff.max())
+        true = rows.matrix(petsc, hessian.values, unit)
+        lifted = true if hessian.excess is None else rows.matrix(petsc, majorant(hessian), unit)
         basis = [petsc.Vec().createWithArray(v, comm=petsc.COMM_SELF) for v in orthonormal(rows.motions)]
         soft = petsc.NullSpace().create(vectors=basis, comm=petsc.COMM_SELF)
         lifted.setNearNullSpace(soft)

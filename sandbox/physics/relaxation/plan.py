@@ -12,6 +12,8 @@ import numpy as np
 from scipy.sparse import coo_array, csc_array
 from scipy.sparse.linalg import splu
 
+from sandbox.physics.assembly import free_parts
+
 MOST_LAST = 0.25
 """Of the components may be put last: more would cost the other factorizations more than it spares one."""
 
@@ -39,6 +41,8 @@ class Plan:
         forwards: (V, GROUP, 3) slot, row and column of the entries, column by column: the order of solving with L.
         backwards: (W, GROUP, 3) slot, column and row of the same, the last row first: for L^T.
         n_top: components from here on were asked to be eliminated last; F if none were.
+        bond_part: (bonds,) connected part of the free nodes that each bond has an end in, -1 if both ends are clamped.
+        part: (F,) the same of each free component.
     """
 
     place: np.ndarray
@@ -51,6 +55,8 @@ class Plan:
     forwards: np.ndarray
     backwards: np.ndarray
     n_top: int
+    bond_part: np.ndarray
+    part: np.ndarray
 
     @property
     def n_free(self) -> int:
@@ -110,6 +116,9 @@ def analyze(bonds: np.ndarray, clamped: np.ndarray, last: np.ndarray) -> Plan:
     order = np.argsort(-rows, kind="stable")
     turned = np.stack([slot_of, owner, rows], axis=1)[order]
     _, backwards = _grouped(turned, (len(free) - 1 - rows)[order], len(free), len(free), target=1)
+    node_part, bond_part = free_parts(bonds, clamped)
+    part = np.empty(len(free), dtype=np.int32)
+    part[place[free]] = node_part[free // dim]
     seats, slots = place[np.concatenate([i, j], axis=1)], slot(place[a], place[b])
     return Plan(
         place=place.astype(np.int32),
@@ -122,6 +131,8 @@ def analyze(bonds: np.ndarray, clamped: np.ndarray, last: np.ndarray) -> Plan:
         forwards=forwards,
         backwards=backwards,
         n_top=len(free) - int(late.sum()),
+        bond_part=bond_part,
+        part=part,
     )
 
 

@@ -176,6 +176,8 @@ def replay(
         fused.never_empty(plan.updates),
         fused.never_empty(plan.forwards),
         fused.never_empty(plan.backwards),
+        fused.never_empty(plan.bond_part),
+        fused.never_empty(plan.part),
         tolerance,
         max_iterations,
         state.reshape(-1),

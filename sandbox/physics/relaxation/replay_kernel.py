@@ -95,6 +95,8 @@ def replay_kernel(
         updates: _indices,
         forwards: _indices,
         backwards: _indices,
+        bond_part: _indices,
+        part: _indices,
         tolerance: ti.f64,
         max_evaluations: ti.i32,
         state: _vector,  # (R, N*D), in and out
@@ -178,7 +180,7 @@ def replay_kernel(
                             replicas, r, m, r, free, beta, known, 1, n_top,
                             n_edges, ends, frame, held, fixed, knob, node_parameters, outside, loaded, pair_springs,
                             grip, place, seats, slots, columns, entries, starts, updates, forwards, backwards,
-                            goal, most, state, lower, record, work, report,
+                            bond_part, part, goal, most, state, lower, record, work, report,
                         )  # fmt: skip
                         known = 0
                         spent += report[of_report + EVALUATIONS]

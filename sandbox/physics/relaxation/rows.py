@@ -60,6 +60,11 @@ class Rows:
         return np.where(node < 0, self.n_state, node * self.size + np.arange(self.size)).ravel()
 
     @cached_property
+    def moving(self) -> np.ndarray:
+        """(n*D,) mask of the rows' components that move."""
+        return self.clamped[: self.n_free] == 0
+
+    @cached_property
     def still(self) -> int:
         """Components that are clamped on nodes that are not wholly so."""
         return int(self.clamped[: self.n_free].sum()) - self.size * int(np.sum(self.node[: self.n] < 0))

@@ -24,8 +24,9 @@ from sandbox.physics.laws.generate import in_kernel
 from sandbox.physics.laws.law import EdgeLaw, NodeLaw
 from sandbox.physics.relaxation.criteria import REST_SCALE
 
-# What an evaluation reports. LIFT: largest curvature that a majorant of the Hessian has more, DIAGONAL: largest entry.
-ENERGY, KNOB_ENERGY, MAGNITUDE, WORST, SCALE, NOISE, LONGEST, LIFT, DIAGONAL, REPORT = range(10)
+# What an evaluation reports. STILL: energy of what cannot move, the bonds between clamped nodes among it; LIFT: largest
+# curvature that a majorant of the Hessian has more, DIAGONAL: largest entry.
+ENERGY, STILL, KNOB_ENERGY, MAGNITUDE, WORST, LONGEST, LIFT, DIAGONAL, REPORT = range(9)
 
 # What is evaluated besides the gradient.
 GRADIENT, HESSIAN, MAJORANT = range(3)
@@ -39,10 +40,13 @@ _pairs = ti.types.ndarray(dtype=ti.i32, ndim=2)
 
 
 class Kernels(NamedTuple):
-    """``rows`` evaluates the rows; ``edges`` what is reported of each edge; ``turn`` how far bonds would turn."""
+    """``rows`` evaluates the rows; ``forces`` what meets at each; ``edges`` what is reported of each edge; ``turn`` how
+    far bonds would turn.
+    """
 
     rows: Callable[..., None]
-    edges: Callable[..., float]
+    forces: Callable[..., None]
+    edges: Callable[..., None]
     turn: Callable[..., float]
 
 
@@ -169,8 +173,7 @@ def landscape_kernels(
             few = 0.0
             knob_energy = 0.0
             magnitude = 0.0
-            scale = 0.0
-            noise = 0.0
+            still = 0.0
             longest = 0.0
             lift = 0.0
             diagonal = entries * block
@@ -182,11 +185,9 @@ def landscape_kernels(
                 j = ends[e, 1]
                 mine = ti.Vector.zero(ti.f64, dim)
                 other = ti.Vector.zero(ti.f64, dim)
-                reach = 0.0
                 for c in ti.static(range(dim)):
                     mine[c] = here[i * dim + c]
                     other[c] = here[j * dim + c]
-                    reach += ti.abs(mine[c]) + ti.abs(other[c])
                 v, n = variable(e, mine, other, frame)
                 tension = 0.0
                 curvature = 0.0
@@ -198,8 +199,6 @@ def landscape_kernels(
                     energy = m[0]
                     tension = m[1]
                     curvature = m[2]
-                    scale = ti.max(scale, ti.abs(tension))
-                    scale = ti.max(scale, REST_SCALE * ti.abs(curvature * v))
                     curvature -= softer
                     longest = ti.max(longest, ti.abs(v))
                     knob_energy += energy_knob
@@ -209,15 +208,17 @@ def landscape_kernels(
                     energy = 0.5 * k * stretch * stretch
                     tension = k * stretch
                     curvature = k
-                few += energy
+                if i < n_rows or j < n_rows:
+                    few += energy
+                    magnitude += ti.abs(energy)
+                else:
+                    still += energy
                 if e % 64 == 63:
                     many += few
                     few = 0.0
                     if e % 4096 == 4095:
                         total_energy += many
                         many = 0.0
-                magnitude += ti.abs(energy)
-                noise = ti.max(noise, ti.abs(tension) + ti.abs(curvature) * reach)
                 for c in ti.static(range(dim)):
                     gradient[i * dim + c] -= tension * n[c]
                     gradient[j * dim + c] += tension * n[c]
@@ -268,18 +269,15 @@ def landscape_kernels(
                         energy = 0.5 * k * off * off - push * value
                         slope = k * off - push
                         curvature = k
-                        scale = ti.max(scale, ti.abs(push))
                         if ti.static(has_node_law):
                             parameters = [node_parameters[q, i] for q in ti.static(range(n_node))]
                             m = node_terms(value, *parameters)
                             energy += m[0]
                             slope += m[1]
                             curvature += m[2]
-                            scale = ti.max(scale, ti.abs(m[1]))
-                        few += energy
-                        magnitude += ti.abs(energy)
-                        noise = ti.max(noise, ti.abs(slope) + ti.abs(curvature * value))
                         if r < n_rows and clamped[r * dim + c] == 0:
+                            few += energy
+                            magnitude += ti.abs(energy)
                             total = gradient[r * dim + c] + slope
                             gradient[r * dim + c] = total
                             size = ti.abs(total)
@@ -294,6 +292,7 @@ def landscape_kernels(
                                 values[at] += curvature
                                 stiffest = ti.max(stiffest, ti.abs(values[at]))
                         else:
+                            still += energy
                             gradient[r * dim + c] = 0.0
                 if r % 64 == 63:
                     many += few
@@ -302,14 +301,79 @@ def landscape_kernels(
                         total_energy += many
                         many = 0.0
             report[ENERGY] = total_energy + many + few
+            report[STILL] = still
             report[KNOB_ENERGY] = knob_energy
             report[MAGNITUDE] = magnitude + knob_energy
             report[WORST] = worst
-            report[SCALE] = scale
-            report[NOISE] = noise
             report[LONGEST] = longest
             report[LIFT] = lift
             report[DIAGONAL] = stiffest
+
+    @ti.kernel
+    def forces(
+        n_edges: ti.i32,
+        ends: _pairs,  # (bonds, 2) rows of the ends
+        node: _ints,
+        frame: _matrix,
+        held: _vector,
+        fixed: _matrix,
+        knob: _matrix,
+        pair_springs: _matrix,
+        node_parameters: _matrix,
+        outside: _matrix,
+        state: _vector,  # (N*D,)
+        here: _vector,  # ((n + clamped)*D,) the state by rows, out
+        play: _vector,  # ((n + clamped),) forces that meet at the node of each row, out
+        noise: _vector,  # the same, what their rounding scales with, out
+    ):
+        """Sum at every node the magnitudes of the forces that meet there, and of what their rounding scales with."""
+        ti.loop_config(serialize=True)
+        for _ in range(1):
+            for r in range(node.shape[0]):
+                play[r] = 0.0
+                noise[r] = 0.0
+                for c in ti.static(range(dim)):
+                    here[r * dim + c] = state[node[r] * dim + c] if node[r] >= 0 else 0.0
+            for e in range(ends.shape[0]):
+                i = ends[e, 0]
+                j = ends[e, 1]
+                mine = ti.Vector.zero(ti.f64, dim)
+                other = ti.Vector.zero(ti.f64, dim)
+                reach = 0.0
+                for c in ti.static(range(dim)):
+                    mine[c] = here[i * dim + c]
+                    other[c] = here[j * dim + c]
+                    reach += ti.abs(mine[c]) + ti.abs(other[c])
+                v, _n = variable(e, mine, other, frame)
+                lost = 0.0
+                if e < n_edges:
+                    theta, _energy, softer = stiffness_at(v, e, held, fixed, knob)
+                    others = [fixed[q, e] for q in ti.static(range(n_fixed))]
+                    m = edge_terms(v, theta, *others)
+                    at_play = ti.max(ti.abs(m[1]), REST_SCALE * ti.abs(m[2] * v))
+                    play[i] += at_play
+                    play[j] += at_play
+                    lost = ti.abs(m[1]) + ti.abs(m[2] - softer) * reach
+                else:
+                    k = pair_springs[0, e - n_edges]
+                    lost = ti.abs(k * (v - pair_springs[1, e - n_edges])) + ti.abs(k) * reach
+                noise[i] += lost
+                noise[j] += lost
+            for r in range(node.shape[0]):
+                if node[r] >= 0:
+                    for c in ti.static(range(dim)):
+                        i = node[r] * dim + c
+                        value = here[r * dim + c]
+                        slope = outside[1, i] * (value - outside[2, i]) - outside[0, i]
+                        curvature = outside[1, i]
+                        play[r] += ti.abs(outside[0, i])
+                        if ti.static(has_node_law):
+                            parameters = [node_parameters[q, i] for q in ti.static(range(n_node))]
+                            m = node_terms(value, *parameters)
+                            play[r] += ti.abs(m[1])
+                            slope += m[1]
+                            curvature += m[2]
+                        noise[r] += ti.abs(slope) + ti.abs(curvature * value)
 
     @ti.kernel
     def edges(
@@ -322,9 +386,8 @@ def landscape_kernels(
         state: _vector,
         stiffness: _vector,  # (E,), out
         pull: _vector,  # (E,) dE/dtheta, out
-    ) -> ti.f64:
-        """Stiffnesses and the forces on them; the largest tension."""
-        largest = 0.0
+    ):
+        """Stiffnesses and the forces on them."""
         ti.loop_config(serialize=True)
         for e in range(n_edges):
             mine = ti.Vector.zero(ti.f64, dim)
@@ -338,8 +401,6 @@ def landscape_kernels(
             m = edge_terms(v, theta, *others)
             stiffness[e] = theta
             pull[e] = m[3]
-            largest = ti.max(largest, ti.abs(m[1]))
-        return largest
 
     @ti.kernel
     def turn(
@@ -370,4 +431,4 @@ def landscape_kernels(
             most = ti.max(most, moved / ti.max(squared, 0.01 * longest * longest))
         return ti.sqrt(most)
 
-    return Kernels(Direct(rows), Direct(edges), Direct(turn))
+    return Kernels(Direct(rows), Direct(forces), Direct(edges), Direct(turn))

@@ -18,7 +18,8 @@ from sandbox.physics.assembly import Assembly
 from sandbox.physics.equilibrium import Equilibrium, Status
 from sandbox.physics.landscape import Landscape, Point
 from sandbox.physics.relaxation.colouring import colour
-from sandbox.physics.relaxation.criteria import FORCE_NOISE, PIVOT_FLOOR
+from sandbox.physics.relaxation.criteria import PIVOT_FLOOR, STATE_SLACK, allowed, relative_residual
+from sandbox.physics.relaxation.directions import RUNNING
 from sandbox.physics.relaxation.factor import Factor
 from sandbox.physics.relaxation.problem import Problem
 from sandbox.physics.relaxation.sweeps_minimum import MAX_CHECKED, Faces, judge
@@ -33,6 +34,7 @@ MOST_OVER = 1.98
 PARALLEL_ROWS = 100_000
 """Free components above which a lone sample is swept colour by colour, in parallel."""
 MAX_ESCAPES = 100
+TIGHTER = 0.1  # of the forces: what is asked for next where the forces are none and the state is not known
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +77,8 @@ class _Sweeps:
         self.status = np.full(batch, Status.OUT_OF_ITERATIONS)
         self.live = np.ones(batch, dtype=bool)
         self.sweeps, self.escapes = np.zeros(batch, dtype=int), np.zeros(batch, dtype=int)
-        self.curvature = np.full(batch, np.nan)
+        self.curvature, self.error = np.full((2, batch), np.nan)
+        self.goal, self.nearest = np.ones(batch), np.full(batch, np.inf)
         self.common: Factor | None = None  # of the Hessian that all samples have in common
 
     def run(self) -> Equilibrium:
@@ -86,10 +89,10 @@ class _Sweeps:
         n_sweeps, budget = 0, max(1, problem.max_iterations * SWEEPS_PER_ITERATION)
         launch = SWEEPS_PER_STIFFNESS if coupled else FIRST_SWEEPS
         while True:
-            point, faces, residual = self._look(stiffness)
+            point, faces, residual, excess = self._look(stiffness)
             if coupled:
                 stiffness = _stiffnesses(point)
-            small = residual <= np.maximum(problem.tolerance * point.scale, FORCE_NOISE * point.noise)
+            small = excess <= self.goal
             self._end(self.live & ~(point.finite & np.isfinite(residual)), Status.NOT_FINITE)
             if quadratic is None or coupled:
                 quadratic = self._quadratic(stiffness)
@@ -111,10 +114,12 @@ class _Sweeps:
             self._sweep(launch, *quadratic)
             n_sweeps += launch
             self.sweeps[self.live] += launch
-        return self._report(point, residual)
+        return self._report(point, faces)
 
-    def _look(self, stiffness: np.ndarray) -> tuple[Point, Faces, np.ndarray]:
-        """The point, which components the box holds, and the projected gradient (B,)."""
+    def _look(self, stiffness: np.ndarray) -> tuple[Point, Faces, np.ndarray, np.ndarray]:
+        """The point, which components the box holds, the projected gradient (B,), and the same in units of the forces
+        that count as none.
+        """
         self.state[:, self.maps.free] = self.free_state
         if self.problem.knobs is not None:
             # The minimization over the stiffnesses starts where they are.
@@ -123,8 +128,12 @@ class _Sweeps:
         gradient = point.gradient.T
         at_low, at_high = self.free_state <= self.low, self.free_state >= self.high
         held = (at_low & (gradient >= 0)) | (at_high & (gradient <= 0))
-        residual = np.abs(np.where(held, 0.0, gradient)).max(axis=1, initial=0.0)
-        return point, Faces(held, self.low, self.high), residual
+        size = np.abs(np.where(held, 0.0, gradient))
+        play, noise = self.landscape.forces_at_play(point)
+        none = allowed(play, noise, self.problem.tolerance).T
+        excess = np.divide(size, none, out=np.where(size > 0, np.inf, 0.0), where=none > 0)
+        faces = Faces(held, self.low, self.high)
+        return point, faces, size.max(axis=1, initial=0.0), excess.max(axis=1, initial=0.0)
 
     def _quadratic(self, stiffness: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Entries of the Hessian at held stiffnesses, and the gradient (B, F) where all free components are 0."""
@@ -138,17 +147,20 @@ class _Sweeps:
     def _bounded(self, hessian: np.ndarray) -> bool:
         """Factor the Hessian; without a box, an energy that is not convex has no minimum, and all samples end here."""
         maps = self.maps
-        diagonal = hessian[maps.diagonal]
-        floor = PIVOT_FLOOR * np.abs(diagonal).max(initial=0.0)
+        diagonal, floor = hessian[maps.diagonal], self._floor(hessian)
         lowest, bounded = diagonal.min(initial=np.inf), bool((diagonal > floor).all())
         if self.problem.knobs is None and maps.direct and 0 < maps.n_free <= MAX_CHECKED:
-            self.common = Factor(maps, hessian[:, None], np.array([floor]))
+            self.common = Factor(maps, hessian[:, None], maps.most_of_node(floor[:, None]))
             lowest, bounded = self.common.lowest[0], not self.common.bad[0]
         if bounded or (np.isfinite(self.low) and np.isfinite(self.high)):
             return True
         self.curvature[:] = lowest
         self._end(self.live, Status.SINGULAR)
         return False
+
+    def _floor(self, hessian: np.ndarray) -> np.ndarray:
+        """(F,) curvatures below which a component counts as flat: a small part of what its row holds."""
+        return PIVOT_FLOOR * np.add.reduceat(np.abs(hessian), self.maps.indptr[:-1])
 
     def _judge(self, point: Point, faces: Faces, small: np.ndarray) -> np.ndarray:
         """Samples that are stationary: at a minimum, or sent to a face of the box. Returns those sent."""
@@ -159,19 +171,42 @@ class _Sweeps:
         if self.common is not None and not self.common.bad[0]:
             # Positive definite with all components, so with any of them: one factorization for all samples.
             self.curvature[which] = self.common.lowest
-            self._end(small, Status.CONVERGED)
-            return np.zeros(0, dtype=int)
+            if not faces.held[which].any():
+                left = -self.common.solve(point.gradient[:, which])
+                verdict = self._judge_state(point, which, left, np.full(len(which), Status.CONVERGED))
+                self.status[which[verdict >= 0]] = verdict[verdict >= 0]
+                self.live[which[verdict >= 0]] = False
+                return np.zeros(0, dtype=int)
         found = judge(self.landscape, point, faces, which, self.free_state, shared=self.problem.knobs is not None)
         self.curvature[which] = found.lowest
-        ended = found.verdict >= 0
-        self.status[which[ended]] = found.verdict[ended]
+        verdict = self._judge_state(point, which, found.left, found.verdict)
+        ended = verdict >= 0
+        self.status[which[ended]] = verdict[ended]
         self.live[which[ended]] = False
-        sent = which[~ended]
-        self.free_state[sent] = found.state[~ended]
+        sent = which[found.verdict == RUNNING]
+        self.free_state[sent] = found.state[found.verdict == RUNNING]
         self.escapes[sent] += 1
         self.over[sent] = 1.0
         self._end(self.live & (self.escapes > MAX_ESCAPES), Status.SINGULAR)
         return sent
+
+    def _judge_state(self, point: Point, which: np.ndarray, left: np.ndarray, verdict: np.ndarray) -> np.ndarray:
+        """Verdicts (A,) without those on minima whose state is not known: smaller forces are asked for there.
+
+        Args:
+            left: (F, A) Newton steps that are left, among the components that the box does not hold.
+        """
+        some = point.only(which)
+        error, ratio = self.landscape.state_error(some, self.state[which], left)
+        if self.problem.knobs is not None:
+            ratio = np.full_like(ratio, ratio.max(initial=0.0))  # they share the stiffnesses
+        judged = verdict == Status.CONVERGED
+        self.error[which[judged]] = error[judged]
+        unknown = judged & ~(ratio <= STATE_SLACK * self.problem.tolerance)
+        nearer = ratio < 0.5 * self.nearest[which]
+        self.nearest[which[unknown]] = ratio[unknown]
+        self.goal[which[unknown]] *= TIGHTER
+        return np.where(unknown, np.where(nearer, RUNNING, Status.IMPRECISE), verdict)
 
     def _accelerate(self, before: np.ndarray, now: np.ndarray, launch: int, steady: np.ndarray) -> None:
         """Young's rule: the rate measured gives the spectral radius of Jacobi's method, and that the best factor."""
@@ -194,10 +229,9 @@ class _Sweeps:
         if maps.n_free == 0:
             return
         active = np.flatnonzero(self.live).astype(np.int32)
-        floor = PIVOT_FLOOR * float(np.abs(hessian[maps.diagonal]).max())
         low, high = max(self.low, -1e300), min(self.high, 1e300)
         common = (active, order.rows, maps.indptr, maps.indices, maps.diagonal.astype(np.int32), hessian, linear)
-        rest = (self.over, low, high, floor, self.free_state)
+        rest = (self.over, low, high, self._floor(hessian), self.free_state)
         if len(active) < threads() and maps.n_free >= PARALLEL_ROWS:
             for _ in range(n_sweeps):
                 for first, last in zip(order.starts[:-1], order.starts[1:], strict=True):
@@ -210,23 +244,25 @@ class _Sweeps:
         self.status[which] = status
         self.live &= ~which
 
-    def _report(self, point: Point, residual: np.ndarray) -> Equilibrium:
+    def _report(self, point: Point, faces: Faces) -> Equilibrium:
         from sandbox.physics import edge_kernel as ek
 
         problem = self.problem
-        with np.errstate(invalid="ignore"):
-            residual = np.divide(residual, point.scale, out=residual.copy(), where=point.scale > 0)
+        gradient = np.where(faces.held.T, 0.0, point.gradient)
+        with np.errstate(invalid="ignore", over="ignore"):
+            residual = relative_residual(gradient, *self.landscape.forces_at_play(point))
         return Equilibrium(
             state=self.state.reshape(problem.start.shape),
             stiffness=problem.stiffness if problem.knobs is None else _stiffnesses(point),
             stiffness_force=point.pulls[ek.PULL].mean(axis=0),
-            energy=point.energy,
+            energy=point.energy + point.still,
             residual=residual,
             iterations=self.sweeps,
             status=self.status,
             min_curvature=self.curvature,
             indefinite=self.escapes,
             method="sweeps",
+            state_error=self.error,
         )
 
 

@@ -38,7 +38,7 @@ def sweep_kernels() -> tuple[Callable[..., None], Callable[..., None]]:
         over: ti.template(),
         low: ti.f64,
         high: ti.f64,
-        floor: ti.f64,
+        floor: ti.template(),
         state: ti.template(),
     ):
         g = linear[b, f]
@@ -46,7 +46,7 @@ def sweep_kernels() -> tuple[Callable[..., None], Callable[..., None]]:
             g += hessian[p] * state[b, indices[p]]
         h = hessian[diagonal[f]]
         s = state[b, f]
-        if h > floor:
+        if h > floor[f]:
             s = ti.min(ti.max(s - over[b] * g / h, low), high)
         elif (low > -1e300) and (high < 1e300):
             # Not convex: the lowest energy within the box is at one of its ends, or here if the energy is flat.
@@ -71,7 +71,7 @@ def sweep_kernels() -> tuple[Callable[..., None], Callable[..., None]]:
         over: _vector,  # (B,) over-relaxation, 1 for exact updates
         low: ti.f64,
         high: ti.f64,
-        floor: ti.f64,  # curvatures below are not positive
+        floor: _vector,  # (F,) curvatures below are not positive
         state: _matrix,  # (B, F), in and out
     ):
         for turn in range(active.shape[0] * SPREAD):
@@ -98,7 +98,7 @@ def sweep_kernels() -> tuple[Callable[..., None], Callable[..., None]]:
         over: _vector,
         low: ti.f64,
         high: ti.f64,
-        floor: ti.f64,
+        floor: _vector,
         state: _matrix,
     ):
         for a, q in ti.ndrange(active.shape[0], (first, last)):

@@ -36,11 +36,14 @@ class Faces:
 
 @dataclass(frozen=True, eq=False)
 class Judgement:
-    """Of A stationary samples: lowest curvature met, a :class:`Status` or ``RUNNING``, and where these are to go."""
+    """Of A stationary samples: lowest curvature met, a :class:`Status` or ``RUNNING``, where these are to go, and the
+    Newton step (F, A) that is left at a minimum.
+    """
 
     lowest: np.ndarray
     verdict: np.ndarray
     state: np.ndarray
+    left: np.ndarray
 
 
 def judge(
@@ -48,7 +51,8 @@ def judge(
 ) -> Judgement:
     """Examine the samples ``which`` of a point at free states (B, F); ``shared``: they share free stiffnesses."""
     maps, samples = landscape.assembly, len(which)
-    result = Judgement(np.zeros(samples), np.full(samples, RUNNING), state[which].copy())
+    left = np.zeros((maps.n_free, samples))
+    result = Judgement(np.zeros(samples), np.full(samples, RUNNING), state[which].copy(), left)
     chunk = max(1, MAX_CHECKED // max(1, maps.n_free))
     for part in np.split(np.arange(samples), range(chunk, samples, chunk)):
         _examine(landscape, point.only(which[part]), faces, which[part], state, result, part)
@@ -68,9 +72,11 @@ def _examine(
 ) -> None:
     maps = landscape.assembly
     hessians = landscape.hessians(point)
-    floor = PIVOT_FLOOR * hessians.stiffest
-    factor = Factor(maps, _among_free(maps, hessians.values, faces.held[which], hessians.stiffest), floor)
-    unstable = factor.bad & (factor.lowest < -floor)
+    held = faces.held[which]
+    factor = Factor(maps, _among_free(maps, hessians.values, held, hessians.stiff), PIVOT_FLOOR * hessians.stiff)
+    unstable = factor.unstable
+    found = ~factor.bad
+    result.left[:, part[found]] = -factor.solve(np.where(held.T, 0.0, point.gradient))[:, found]
     result.lowest[part] = factor.lowest
     result.verdict[part] = np.where(factor.bad, Status.SINGULAR, Status.CONVERGED)
     boxed = np.isfinite(faces.low) and np.isfinite(faces.high)
@@ -95,8 +101,8 @@ def _examine_shared(landscape: Landscape, point: Point, faces: Faces, result: Ju
     """All samples together, softened by the stiffnesses they share: a solve meets negative curvature where there is."""
     maps = landscape.assembly
     hessians = landscape.hessians(point)
-    values = _among_free(maps, hessians.values, faces.held, hessians.stiffest)
-    factor = Factor(maps, values, PIVOT_FLOOR * hessians.stiffest)
+    values = _among_free(maps, hessians.values, faces.held, hessians.stiff)
+    factor = Factor(maps, values, PIVOT_FLOOR * hessians.stiff)
     matrix, free = csr_array(maps.block_diagonal(values)), ~faces.held
 
     def apply(move: np.ndarray) -> np.ndarray:
@@ -108,17 +114,17 @@ def _examine_shared(landscape: Landscape, point: Point, faces: Faces, result: Ju
 
     right = np.random.default_rng(0).standard_normal((free.size, 1))
     tolerance = PROBE * np.linalg.norm(right, axis=0)
-    floor = np.array([PIVOT_FLOOR * hessians.stiffest.max()])
-    solution = conjugate_gradients(apply, precondition, right, tolerance, floor, MAX_PRODUCTS)
+    stiff = hessians.stiff.T.reshape(-1, 1)
+    solution = conjugate_gradients(apply, precondition, right, tolerance, stiff, MAX_PRODUCTS)
     result.lowest[:] = np.minimum(result.lowest, solution.lowest)
     if solution.negative[0]:
         result.verdict[:] = Status.SINGULAR
 
 
-def _among_free(maps: Assembly, values: np.ndarray, held: np.ndarray, stiffest: np.ndarray) -> np.ndarray:
-    """Entries (entries, A) with held components (A, F) uncoupled from the rest, and as stiff as the stiffest."""
+def _among_free(maps: Assembly, values: np.ndarray, held: np.ndarray, stiff: np.ndarray) -> np.ndarray:
+    """Entries (entries, A) with held components (A, F) uncoupled from the rest, and as stiff as their node."""
     column = np.repeat(np.arange(maps.n_free), np.diff(maps.indptr))
     kept = ~(held[:, maps.indices] | held[:, column]).T
     values = np.where(kept, values, 0.0)
-    values[maps.diagonal] = np.where(held.T, stiffest, values[maps.diagonal])
+    values[maps.diagonal] = np.where(held.T, stiff, values[maps.diagonal])
     return values
