@@ -21,9 +21,12 @@ from sandbox.physics.knobs import Coupling
 from sandbox.physics.laws.generate import in_kernel
 from sandbox.physics.laws.law import EdgeLaw
 from sandbox.physics.relaxation.criteria import REST_SCALE
+from sandbox.physics.transverse import SHORTEST
+from sandbox.physics.transverse_kernel import across
 
-# Rows of the table of a bond. VARIABLE: v of the law; PLAY: the force at play; NOISE: what its rounding scales with.
-ENERGY, TENSION, CURVATURE, VARIABLE, PLAY, NOISE, TABLE_ROWS = range(7)
+# Rows of the table of a bond. VARIABLE: v of the law; PLAY: the force at play; NOISE: what its rounding scales with;
+# ACROSS: the curvature across the bond, only in true geometry.
+ENERGY, TENSION, CURVATURE, VARIABLE, PLAY, NOISE, ACROSS, TABLE_ROWS = range(8)
 # Rows of the table of an edge's stiffness: dE/dtheta, and d2E/dv dphi with phi the coordinate of the knob.
 PULL, MIXED, PULL_ROWS = range(3)
 # Rows of the table of stiffnesses: value, knob energy per sample, and how far the coordinate phi gives way per unit
@@ -79,7 +82,7 @@ def edge_kernel(law: EdgeLaw, dim: int, projection: bool, coupling: Coupling) ->
                     n[c] = state[b, j + c] - state[b, i + c] + frame[e, c]
                 v = n.norm()
                 for c in ti.static(range(dim)):
-                    normal[e * dim + c, b] = n[c] / ti.max(v, 1e-300)
+                    normal[e * dim + c, b] = n[c] / ti.max(v, SHORTEST)
             table[VARIABLE, b, e] = v
 
         for e in range(n_edges):
@@ -168,6 +171,8 @@ def edge_kernel(law: EdgeLaw, dim: int, projection: bool, coupling: Coupling) ->
             table[CURVATURE, b, e] = curvature
             table[PLAY, b, e] = play
             table[NOISE, b, e] = ti.abs(tension) + ti.abs(curvature) * reach
+            if ti.static(not projection):
+                table[ACROSS, b, e] = across(tension / ti.max(v, SHORTEST), tension, curvature, v, reach)
 
     return evaluate
 
@@ -187,19 +192,19 @@ def block_kernel(dim: int, projection: bool) -> Callable[..., None]:
     ):
         for e, b in ti.ndrange(table.shape[2], table.shape[1]):
             curvature = table[CURVATURE, b, e]
-            across = 0.0
+            turning = 0.0
             if ti.static(not projection):
-                across = table[TENSION, b, e] / ti.max(table[VARIABLE, b, e], 1e-300)
+                turning = table[ACROSS, b, e]
             lift_along = ti.max(-curvature, 0.0)
-            lift_across = ti.max(-across, 0.0)
+            lift_across = ti.max(-turning, 0.0)
             for c in ti.static(range(dim)):
                 for d in ti.static(range(c + 1)):
                     nn = normal[e * dim + c, b] * normal[e * dim + d, b]
                     row = e * size + ti.static(c * (c + 1) // 2 + d)
-                    block[row, b] = (curvature - across) * nn
+                    block[row, b] = (curvature - turning) * nn
                     lift[row, b] = (lift_along - lift_across) * nn
                     if ti.static(c == d):
-                        block[row, b] += across
+                        block[row, b] += turning
                         lift[row, b] += lift_across
 
     return blocks

@@ -157,8 +157,7 @@ def gather_kernel(node_law: NodeLaw | None, dim: int, projection: bool, parallel
                 # |x_i - x_j|^2 <= 2|x_i|^2 + 2|x_j|^2 turns the stiffest direction of each bond into masses.
                 stiffest = ti.abs(table[bonds.CURVATURE, b, e])
                 if ti.static(not projection):
-                    across = table[bonds.TENSION, b, e] / ti.max(table[bonds.VARIABLE, b, e], 1e-300)
-                    stiffest = ti.max(stiffest, ti.abs(across))
+                    stiffest = ti.max(stiffest, ti.abs(table[bonds.ACROSS, b, e]))
                 heavy += 2.0 * stiffest
                 meet += table[bonds.PLAY, b, e]
                 lost += table[bonds.NOISE, b, e]

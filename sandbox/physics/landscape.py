@@ -241,7 +241,10 @@ class Landscape:
             return np.zeros(move.shape[1])
         across = (self.assembly.gather.T @ move)[: n_edges * dim].reshape(n_edges, dim, -1)
         length = point.table[self._ek.VARIABLE][:, :n_edges].T
-        return np.sqrt(np.max(np.sum(across**2, axis=1) / np.maximum(length**2, 0.01 * point.longest**2), axis=0))
+        scale = np.maximum(length**2, 0.01 * point.longest**2)
+        # Bonds that all have no length set no scale.
+        turns = np.divide(np.sum(across**2, axis=1), scale, out=np.zeros_like(scale), where=scale > 0)
+        return np.sqrt(turns.max(axis=0))
 
 
 def _most(values: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from scipy.sparse import coo_array, csr_array
 from sandbox.errors import NetworkError
 from sandbox.physics.boundary import Boundary
 from sandbox.physics.material import Material
+from sandbox.physics.transverse import SHORTEST, across
 
 MAX_DENSE = 6000
 """Free components beyond which normal modes, which need all of a dense matrix, are refused (0.3 GB, minutes)."""
@@ -65,12 +66,13 @@ def hessian(
         ends = np.concatenate([ends, pairs])
     frame = material.frame(pairs)
     if material.geometry == "distance":
-        along = (s[ends[:, 1]] - s[ends[:, 0]] + frame[:, :dim]) / np.maximum(v, 1e-300)[:, None]
-        across = slope / np.maximum(v, 1e-300)
+        along = (s[ends[:, 1]] - s[ends[:, 0]] + frame[:, :dim]) / np.maximum(v, SHORTEST)[:, None]
+        reach = np.abs(s[ends]).sum(axis=(1, 2))
+        turning = across(slope / np.maximum(v, SHORTEST), slope, curvature, v, reach)
     else:
-        along, across = frame[:, :dim], np.zeros(len(v))
-    blocks = (curvature - across)[:, None, None] * along[:, :, None] * along[:, None, :]
-    blocks = blocks + across[:, None, None] * np.eye(dim)
+        along, turning = frame[:, :dim], np.zeros(len(v))
+    blocks = (curvature - turning)[:, None, None] * along[:, :, None] * along[:, None, :]
+    blocks = blocks + turning[:, None, None] * np.eye(dim)
     i, j = (ends[:, side, None] * dim + np.arange(dim) for side in (0, 1))
     rows, columns, values = [], [], []
     for a, b, sign in ((i, i, 1.0), (j, j, 1.0), (i, j, -1.0), (j, i, -1.0)):

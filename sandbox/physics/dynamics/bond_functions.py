@@ -15,6 +15,7 @@ import taichi as ti
 
 from sandbox.physics.dynamics.kind import Kind
 from sandbox.physics.laws.generate import in_kernel
+from sandbox.physics.transverse import SHORTEST
 
 
 class BondFunctions(NamedTuple):
@@ -78,7 +79,7 @@ def bond_functions(kind: Kind) -> BondFunctions:
     def per_length(tension, v):
         pull = tension
         if ti.static(not projection):
-            pull = tension / ti.max(v, 1e-300)
+            pull = tension / ti.max(v, SHORTEST)
         return pull
 
     @ti.func

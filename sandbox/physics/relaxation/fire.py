@@ -218,6 +218,7 @@ def _start(problem: Problem, state: np.ndarray, forces: Forces) -> _Motion:
     reach = np.full(batch, np.inf)
     if problem.material.geometry == "distance" and n_edges:
         reach = MAX_MOVE * forces.table[VARIABLE, :, :n_edges].mean(axis=1)
+        reach[reach == 0] = np.inf  # bonds that all have no length set no scale
     return _Motion(
         sample=np.arange(batch),
         x=state.copy(),

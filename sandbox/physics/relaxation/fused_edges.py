@@ -18,6 +18,8 @@ from sandbox.physics.knobs import Coupling
 from sandbox.physics.laws.generate import in_kernel
 from sandbox.physics.laws.law import EdgeLaw
 from sandbox.physics.relaxation.criteria import REST_SCALE
+from sandbox.physics.transverse import SHORTEST
+from sandbox.physics.transverse_kernel import across
 
 # What a pass over the bonds found, in the sample's memory. PLAY: the largest tension of an edge; STRONG: that of any
 # bond; LEAST: the least curvature of a bond, STIFFEST the largest one along or across a bond; TORN: stiffnesses at a
@@ -69,12 +71,13 @@ def edge_functions(
 
     @ti.func
     def geometry(at: ti.i32, e: ti.i32, ends: ti.template(), frame: ti.template(), work: ti.template()):
-        """Length (or projected difference) of a bond, its inverse and direction."""
+        """Length (or projected difference) of a bond, its inverse, direction, and the reach of its ends."""
         i = at + ends[2 * e]
         j = at + ends[2 * e + 1]
         n = ti.Vector.zero(ti.f64, dim)
         v = 0.0
         inverse = 0.0
+        reach = 0.0
         for c in ti.static(range(dim)):
             apart = work[j + c] - work[i + c]
             if ti.static(projection):
@@ -82,14 +85,15 @@ def edge_functions(
                 v += n[c] * apart
             else:
                 n[c] = apart + frame[e * (dim + 1) + c]
+                reach += ti.abs(work[j + c]) + ti.abs(work[i + c])
         if ti.static(projection):
             v += frame[e * (dim + 1) + dim]
         else:
             v = n.norm()
-            inverse = 1.0 / larger(v, 1e-300)
+            inverse = 1.0 / larger(v, SHORTEST)
             for c in ti.static(range(dim)):
                 n[c] *= inverse
-        return v, inverse, n
+        return v, inverse, n, reach
 
     @ti.func
     def leave(
@@ -98,7 +102,7 @@ def edge_functions(
         e: ti.i32,
         tension: ti.f64,
         curvature: ti.f64,
-        across: ti.f64,
+        turning: ti.f64,
         n: ti.template(),
         seats: ti.template(),
         record: ti.template(),
@@ -108,7 +112,7 @@ def edge_functions(
         record[at + TENSION] = tension
         record[at + ALONG] = curvature
         if ti.static(not projection):
-            record[at + ACROSS] = across
+            record[at + ACROSS] = turning
             for c in ti.static(range(dim)):
                 record[at + DIRECTION + c] = n[c]
         for c in ti.static(range(dim)):
@@ -156,7 +160,7 @@ def edge_functions(
         least = 1e300
         stiffest = 0.0
         for e in range(n_edges):
-            v, inverse, n = geometry(at, e, ends, frame, work)
+            v, inverse, n, reach = geometry(at, e, ends, frame, work)
             theta = held[row * n_edges + e]
             others = [fixed[q * n_edges + e] for q in ti.static(range(n_fixed))]
             k = 4 * (row * n_edges + e)
@@ -226,41 +230,45 @@ def edge_functions(
             curvature = term[2] - reduction
             record[bonds + e * size + STIFFNESS] = theta
             record[bonds + e * size + PULL] = term[3]
+            turning = 0.0
+            if ti.static(not projection):
+                turning = across(tension * inverse, tension, curvature, v, reach)
             if bond_part[e] >= 0:
                 at_play = larger(ti.abs(tension), at_play)
                 at_play = larger(REST_SCALE * ti.abs(term[2] * v), at_play)
                 longest = larger(ti.abs(v), longest)
                 least = smaller(curvature, least)
                 stiffest = larger(curvature, stiffest)
+                stiffest = larger(turning, stiffest)
                 total += term[0]
                 magnitude += ti.abs(term[0])
-                if ti.static(not projection):
-                    stiffest = larger(tension * inverse, stiffest)
             else:
                 still += term[0]
             if ti.static(in_closed_form):
                 record[bonds + e * size + MIXED] = term[5]
-            leave(bonds + e * size, edge_force, e, tension, curvature, tension * inverse, n, seats, record, work)
+            leave(bonds + e * size, edge_force, e, tension, curvature, turning, n, seats, record, work)
         strong = at_play
         for q in range(n_bonds - n_edges):
             e = n_edges + q
-            v, inverse, n = geometry(at, e, ends, frame, work)
+            v, inverse, n, reach = geometry(at, e, ends, frame, work)
             of_pair = m * 2 * (n_bonds - n_edges) + q
             k = pair_springs[of_pair] + beta * grip[n_state + q]
             stretch = v - pair_springs[of_pair + n_bonds - n_edges]
             tension = k * stretch
+            turning = 0.0
+            if ti.static(not projection):
+                turning = across(tension * inverse, tension, k, v, reach)
             if bond_part[e] >= 0:
                 if k < 0.0:
                     least = smaller(k, least)
                 stiffest = larger(k, stiffest)
+                stiffest = larger(turning, stiffest)
                 strong = larger(ti.abs(tension), strong)
                 total += 0.5 * tension * stretch
                 magnitude += 0.5 * ti.abs(tension * stretch)
-                if ti.static(not projection):
-                    stiffest = larger(tension * inverse, stiffest)
             else:
                 still += 0.5 * tension * stretch
-            leave(bonds + e * size, edge_force, e, tension, k, tension * inverse, n, seats, record, work)
+            leave(bonds + e * size, edge_force, e, tension, k, turning, n, seats, record, work)
         work[found + ENERGY] = total
         work[found + KNOBS] = knobs
         work[found + MAGNITUDE] = magnitude
@@ -336,7 +344,7 @@ def edge_functions(
         for e in range(n_bonds):
             at = bonds + e * size
             along = record[at + ALONG]
-            across = 0.0
+            turning = 0.0
             n = ti.Vector.zero(ti.f64, dim)
             for c in ti.static(range(dim)):
                 if ti.static(projection):
@@ -344,19 +352,19 @@ def edge_functions(
                 else:
                     n[c] = record[at + DIRECTION + c]
             if ti.static(not projection):
-                across = record[at + ACROSS]
-            stiffer = larger(ti.abs(along), across)  # compression across a bond resists nothing
+                turning = record[at + ACROSS]
+            stiffer = larger(ti.abs(along), turning)  # compression across a bond resists nothing
             for c in ti.static(range(2 * dim)):
                 seat = stiff + seats[e * 2 * dim + c]
                 work[seat] = work[seat] + stiffer
             if lifted == 1:
                 along = ti.max(along, 0.0)
-                across = ti.max(across, 0.0)
+                turning = ti.max(turning, 0.0)
             for c in ti.static(range(dim)):
                 for d in ti.static(range(dim)):
-                    entry = (along - across) * n[c] * n[d]
+                    entry = (along - turning) * n[c] * n[d]
                     if ti.static(c == d):
-                        entry += across
+                        entry += turning
                     if ti.static(d <= c):
                         low = ti.static(c * (c + 1) // 2 + d)
                         first = hessian + slots[e * entries + low]

@@ -365,7 +365,7 @@ def sample_function(
                                 d -= work[step + place[i]]
                             change += d * d
                         length = ti.max(length, 0.01 * longest * longest)
-                        if change > turn * length:
+                        if change > turn * length and length > 0.0:  # bonds that all have no length set no scale
                             turn = change / length
                     if turn > MAX_TURN * MAX_TURN:
                         alpha = MAX_TURN / ti.sqrt(turn)

@@ -23,6 +23,8 @@ from sandbox.physics.launch import Direct
 from sandbox.physics.laws.generate import in_kernel
 from sandbox.physics.laws.law import EdgeLaw, NodeLaw
 from sandbox.physics.relaxation.criteria import REST_SCALE
+from sandbox.physics.transverse import SHORTEST
+from sandbox.physics.transverse_kernel import across
 
 # What an evaluation reports. STILL: energy of what cannot move, the bonds between clamped nodes among it; LIFT: largest
 # curvature that a majorant of the Hessian has more, DIAGONAL: largest entry.
@@ -134,7 +136,7 @@ def landscape_kernels(
             for c in ti.static(range(dim)):
                 n[c] = other[c] - mine[c] + frame[e, c]
             v = n.norm()
-            n = n / ti.max(v, 1e-300)
+            n = n / ti.max(v, SHORTEST)
         return v, n
 
     @ti.kernel
@@ -223,18 +225,18 @@ def landscape_kernels(
                     gradient[i * dim + c] -= tension * n[c]
                     gradient[j * dim + c] += tension * n[c]
                 if task > GRADIENT:
-                    across = 0.0
+                    turning = 0.0
                     if ti.static(not projection):
-                        across = tension / ti.max(v, 1e-300)
-                    lift = ti.max(lift, ti.max(-curvature, -across))
+                        turning = across(tension / ti.max(v, SHORTEST), tension, curvature, v, reach)
+                    lift = ti.max(lift, ti.max(-curvature, -turning))
                     if task == MAJORANT:
-                        across = ti.max(across, 0.0)
+                        turning = ti.max(turning, 0.0)
                         curvature = ti.max(curvature, 0.0)
                     for c in ti.static(range(dim)):
                         for d in ti.static(range(dim)):
-                            entry = (curvature - across) * n[c] * n[d]
+                            entry = (curvature - turning) * n[c] * n[d]
                             if ti.static(c == d):
-                                entry += across
+                                entry += turning
                             if i < n_rows:
                                 values[diagonal + i * block + c * dim + d] += entry
                                 values[slots[e, 0] * block + c * dim + d] = -entry
@@ -428,7 +430,8 @@ def landscape_kernels(
                 if j < n_rows:
                     step += move[j * dim + c]
                 moved += step * step
-            most = ti.max(most, moved / ti.max(squared, 0.01 * longest * longest))
+            if longest > 0.0:  # bonds that all have no length set no scale
+                most = ti.max(most, moved / ti.max(squared, 0.01 * longest * longest))
         return ti.sqrt(most)
 
     return Kernels(Direct(rows), Direct(forces), Direct(edges), Direct(turn))
