@@ -95,8 +95,7 @@ def relax(setup: Setup, reporter: Reporter) -> tuple[xr.Dataset, Figures]:
             np.add.at(out, system.network.edges[:, 1], tension)
             figures["flow through"] = float(np.maximum(out[held], 0).sum())
     if setup.scene.system.looks.moves:
-        lengths = system.network.lengths()
-        strain = system.network.lengths(state) / lengths - 1
+        strain = system.network.strains(state)
         data["strain"] = (("edge",), strain)
-        figures["largest strain"] = float(np.abs(strain).max(initial=0.0))
+        figures["largest strain"] = float(np.nanmax(np.abs(strain), initial=0.0))
     return data, {**figures, "method": rest.method}

@@ -238,8 +238,7 @@ def _state_picture(material: Material, rest: Equilibrium, boundary: Boundary) ->
         return _picture(network, state=value, stiffness=rest.stiffness, roles=roles, caption=caption, **looks)
     part = _Part(network)
     moved = state[part.nodes]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        strain = part.network.lengths(moved) / part.network.lengths() - 1
+    strain = part.network.strains(moved)
     figure = draw_deformation(part.network, moved, strain=strain, roles=part.roles(roles), width=WIDTH)
     return _image(figure, f"deformation of {network.n_nodes} nodes", part.caption(caption))
 

@@ -91,7 +91,7 @@ def _mechanics(setup: Setup, positions: np.ndarray, stiffness: np.ndarray, data:
     from sandbox.plot import PAGE, draw_chains, draw_deformation
 
     network, system = setup.network, setup.system
-    strain = network.lengths(positions) / network.lengths() - 1
+    strain = network.strains(positions)
     common: dict[str, Any] = {"roles": setup.roles, "width": PAGE * 0.7}
     figures = {
         "deformation": draw_deformation(

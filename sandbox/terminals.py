@@ -143,8 +143,14 @@ class Terminals:
         rest = system.rest_state()
         a, b = rest[self.nodes[:, 0]], rest[self.nodes[:, 1]]
         length = np.linalg.norm(b - a, axis=1, keepdims=True)
-        if system.components == 1 or not length.all():
-            return np.zeros((*values.shape, system.components)), values[..., None] + 0 * a
+        if system.components == 1:
+            return np.zeros((*values.shape, 1)), values[..., None] + 0 * a
+        if not length.all():
+            i, j = self.nodes[int(np.argmin(length))].tolist()
+            raise BoundaryError(
+                f"the input pair of nodes {i} and {j} is at one place, so there is no line to set their distance along; "
+                "take another pair"
+            )
         middle, direction = (a + b) / 2, (b - a) / length
         half = values[..., None] * direction / 2
         return middle - half, middle + half
@@ -172,7 +178,9 @@ class Terminals:
         if system.components == 1:
             direction = np.ones_like(difference)
         else:
-            direction = difference / np.linalg.norm(difference, axis=-1, keepdims=True)
+            length = np.linalg.norm(difference, axis=-1, keepdims=True)
+            # Between nodes at one place there is no direction, and no gradient.
+            direction = np.divide(difference, length, out=np.zeros_like(difference), where=length > 0)
         np.add.at(gradient, np.s_[:, self.nodes[:, 0]], -error[..., None] * direction)  # pyright: ignore[reportArgumentType]
         np.add.at(gradient, np.s_[:, self.nodes[:, 1]], error[..., None] * direction)  # pyright: ignore[reportArgumentType]
         return gradient

@@ -24,7 +24,7 @@ class SpringLattice(SystemPart):
     looks: ClassVar[Looks] = Looks(state="displacement", stiffness="stiffness", moves=True)
 
     stiffness: Values = 1.0
-    rest_length: float | None = Field(None, gt=0, description="of every spring; its initial length by default")
+    rest_length: float | None = Field(None, ge=0, description="of every spring; its initial length by default")
     minimum: float = Field(1e-3, ge=0, description="lowest stiffness")
     maximum: float = Field(float("inf"), gt=0, allow_inf_nan=True, description="highest stiffness")
     geometry: Literal["true", "linearized"] = "true"

@@ -75,8 +75,8 @@ class LoadPlay:
         self._state = rest.state[0]
         figures = {"energy": measured(f"{float(rest.energy[0]):.4g}", setup.unit(ENERGY))}
         if looks.moves:
-            strain = system.network.lengths(rest.state[0]) / system.network.lengths() - 1
-            figures["largest strain"] = f"{float(np.abs(strain).max(initial=0.0)):.4g}"
+            strain = system.network.strains(rest.state[0])
+            figures["largest strain"] = f"{float(np.nanmax(np.abs(strain), initial=0.0)):.4g}"
         figures["relaxed in"] = f"{1e3 * took:.1f} ms"
         return frame_of(system, rest.state[0], rest.stiffness, looks.moves), figures
 

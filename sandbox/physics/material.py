@@ -9,13 +9,14 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from sandbox.errors import NetworkError
+from sandbox.errors import BoundaryError, NetworkError
 from sandbox.physics.boundary import Boundary
 from sandbox.physics.equilibrium import Equilibrium
 from sandbox.physics.knobs import Knobs
 from sandbox.physics.laws.law import EdgeLaw, NodeLaw
 from sandbox.physics.network import Network
 from sandbox.physics.system import MAX_ITERATIONS, TOLERANCE
+from sandbox.physics.transverse import lengthless
 from sandbox.shown import Shown
 
 
@@ -49,6 +50,13 @@ class Material(Shown):
         linearized: bool = False,
         box: tuple[float, float] | None = None,
     ) -> None:
+        if linearized and law.variable == "r" and network.lengthless.any():
+            e = int(np.argmax(network.lengthless))
+            raise NetworkError(
+                f"edge {e} (nodes {' and '.join(map(str, network.edges[e].tolist()))}) has no length, so linearized "
+                "geometry has no direction for it; join its nodes to one, move one of them, remove the edge, or take "
+                "true geometry"
+            )
         self.network = network
         self.law = law
         self.node_law = node_law
@@ -134,6 +142,8 @@ class Material(Shown):
         else:
             x = network.positions
             vectors = np.concatenate([network.bond_vectors(), x[pairs[:, 1]] - x[pairs[:, 0]]])
+            if len(pairs):
+                _check_pairs(x, pairs)
             table[:, :dim] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
             table[: network.n_edges, dim] = np.sum(table[: network.n_edges, :dim] * network.shifts, axis=1)
         return table
@@ -207,6 +217,21 @@ class Material(Shown):
 
 
 _NO_PAIRS = np.zeros((0, 2), dtype=np.int32)
+
+
+def _check_pairs(positions: np.ndarray, pairs: np.ndarray) -> None:
+    """See that linearized geometry has a direction for pairs (Q, 2).
+
+    Raises:
+        BoundaryError: naming the nodes of one that has none.
+    """
+    apart = np.linalg.norm(positions[pairs[:, 1]] - positions[pairs[:, 0]], axis=1)
+    none = np.flatnonzero(lengthless(apart, np.abs(positions[pairs]).sum(axis=(1, 2))))
+    if len(none):
+        raise BoundaryError(
+            f"nodes {' and '.join(map(str, pairs[none[0]].tolist()))} are at one place, so linearized geometry has no "
+            "direction between them; take another pair, or true geometry"
+        )
 
 
 def _measure(state: np.ndarray, ends: np.ndarray, frame: np.ndarray, geometry: str) -> np.ndarray:

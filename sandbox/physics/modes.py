@@ -68,7 +68,7 @@ def hessian(
     if material.geometry == "distance":
         along = (s[ends[:, 1]] - s[ends[:, 0]] + frame[:, :dim]) / np.maximum(v, SHORTEST)[:, None]
         reach = np.abs(s[ends]).sum(axis=(1, 2))
-        turning = across(slope / np.maximum(v, SHORTEST), slope, curvature, v, reach)
+        turning = across(slope, curvature, v, reach)
     else:
         along, turning = frame[:, :dim], np.zeros(len(v))
     blocks = (curvature - turning)[:, None, None] * along[:, :, None] * along[:, None, :]

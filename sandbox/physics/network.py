@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from sandbox.errors import NetworkError
+from sandbox.physics.transverse import lengthless
 from sandbox.shown import Shown
 
 
@@ -110,6 +112,22 @@ class Network(Shown):
     def lengths(self, positions: npt.ArrayLike | None = None) -> np.ndarray:
         """Length of every edge, (..., E)."""
         return np.linalg.norm(self.bond_vectors(positions), axis=-1)
+
+    @cached_property
+    def lengthless(self) -> np.ndarray:
+        """(E,) mask of edges whose ends are at one place, to the rounding of their coordinates."""
+        reach = np.abs(self.positions[self.edges]).sum(axis=(1, 2)) + np.abs(self.shifts).sum(axis=1)
+        return lengthless(self.lengths(), reach)
+
+    def strains(self, positions: npt.ArrayLike) -> np.ndarray:
+        """Change of every edge's length over its reference length, (..., E), at positions (..., N, D).
+
+        Not a number for edges that have no reference length.
+        """
+        reference = self.lengths()
+        change = self.lengths(positions) - reference
+        none = np.broadcast_to(self.lengthless, change.shape)
+        return np.divide(change, reference, out=np.full_like(change, np.nan), where=~none)
 
     def nodes(self, group: str) -> np.ndarray:
         """Indices of the nodes of a named group.

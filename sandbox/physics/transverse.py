@@ -27,15 +27,16 @@ CONE = 1e6
 """Of |V''|: the negative curvature taken at the tip of a cone; more than contrasts of stiffness usually are."""
 
 
-def across(ratio: np.ndarray, tension: np.ndarray, curvature: np.ndarray, length: np.ndarray, reach: np.ndarray):
+def across(tension: np.ndarray, curvature: np.ndarray, length: np.ndarray, reach: np.ndarray) -> np.ndarray:
     """Curvature across bonds.
 
     Args:
-        ratio: V'/r, where r is above :data:`SHORTEST`.
         tension, curvature: V' and V''.
         length: r.
         reach: summed magnitudes of the coordinates of both ends.
     """
+    with np.errstate(over="ignore"):
+        ratio = np.divide(tension, length, out=np.zeros_like(tension), where=length > SHORTEST)
     # A force that the curvature explains, at a length made of rounding: V'(0) is zero.
     none = length <= np.maximum(LENGTH_NOISE * reach, SHORTEST)
     smooth = none & (np.abs(tension) <= 2.0 * np.abs(curvature) * length)

@@ -13,7 +13,7 @@ from sandbox.physics.transverse import CONE, LENGTH_NOISE, SHORTEST
 
 @ti.func
 def across(ratio: ti.f64, tension: ti.f64, curvature: ti.f64, length: ti.f64, reach: ti.f64) -> ti.f64:
-    """Curvature across a bond; ``ratio``: tension over length; ``reach``: summed magnitudes of its ends' coordinates."""
+    """Curvature across a bond; ``ratio``: tension over length; ``reach``: of the coordinates of its ends."""
     value = ratio
     if length <= ti.max(LENGTH_NOISE * reach, SHORTEST):
         if ti.abs(tension) <= 2.0 * ti.abs(curvature) * length:

@@ -79,7 +79,7 @@ def bond_functions(kind: Kind) -> BondFunctions:
     def per_length(tension, v):
         pull = tension
         if ti.static(not projection):
-            pull = tension / ti.max(v, SHORTEST)
+            pull = ti.select(v > SHORTEST, tension / v, 0.0)  # no length, no direction
         return pull
 
     @ti.func
