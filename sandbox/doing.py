@@ -80,8 +80,10 @@ def relax(setup: Setup, reporter: Reporter) -> tuple[xr.Dataset, Figures]:
         "energy": float(rest.energy[0]),
         "residual": float(rest.residual[0]),
         "iterations": int(rest.iterations[0]),
-        "lowest curvature": float(rest.min_curvature[0]),
     }
+    softest = rest.softest()
+    if softest is not None:
+        figures[softest[0]] = softest[1]
     if isinstance(system, Material):
         tension = system.tension(rest.state)[0]
         name = "tension" if setup.scene.system.looks.moves else "flow"

@@ -75,8 +75,9 @@ def _equilibrium(rest: Equilibrium) -> str:
         "iterations": f"{int(rest.iterations.max())} at most",
         "method": rest.method,
     }
-    if not np.isnan(rest.min_curvature).all():
-        rows["lowest curvature"] = f"≤ {_number(float(np.nanmin(rest.min_curvature)))}"
+    softest = rest.softest()
+    if softest is not None:
+        rows[softest[0]] = _number(softest[1])
     failed = next((s for s, count in ends.items() if count and s != Status.CONVERGED), None)
     if failed is not None:
         rows["advice"] = failed.advice if rest.fault is None else f"{rest.fault}; {failed.advice}"

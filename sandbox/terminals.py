@@ -148,8 +148,8 @@ class Terminals:
         if not length.all():
             i, j = self.nodes[int(np.argmin(length))].tolist()
             raise BoundaryError(
-                f"the input pair of nodes {i} and {j} is at one place, so there is no line to set their distance along; "
-                "take another pair"
+                f"the input pair of nodes {i} and {j} is at one place, so there is no line to set their distance "
+                "along; take another pair"
             )
         middle, direction = (a + b) / 2, (b - a) / length
         half = values[..., None] * direction / 2

@@ -73,7 +73,7 @@ def relax(
         residual=end.residual,
         iterations=end.iterations,
         status=end.status,
-        min_curvature=np.full(boundary.batch, curvature),
+        curvature_bound=np.full(boundary.batch, curvature),
         indefinite=np.full(boundary.batch, met),
         method="sweeps",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Self, cast
 
 import numpy as np
@@ -105,8 +106,9 @@ class Equilibrium(Shown):
             their round-off count as none.
         iterations: (B,) evaluations of the forces.
         status: (B,) of :class:`Status`.
-        min_curvature: (B,) an upper bound of the lowest eigenvalue of the Hessian (the smallest pivot of its
-            factorization, or the smallest curvature met); a minimum has a positive one. NaN where not computed.
+        curvature_bound: (B,) an upper bound of the least eigenvalue of the Hessian: the smallest pivot of its
+            factorization, or the smallest curvature met, whichever the method has. Not positive: no minimum. NaN where
+            not computed. The eigenvalue itself is :attr:`lowest_curvature`.
         indefinite: (B,) iterations at which negative curvature was met and left behind on the way.
         method: the method that was used.
         state_error: (B,) estimate of the error of the state: the largest component of the Newton step that is left.
@@ -121,7 +123,7 @@ class Equilibrium(Shown):
     residual: np.ndarray
     iterations: np.ndarray
     status: np.ndarray
-    min_curvature: np.ndarray
+    curvature_bound: np.ndarray
     indefinite: np.ndarray
     method: str
     state_error: np.ndarray | None = None
@@ -135,9 +137,30 @@ class Equilibrium(Shown):
         """(B,) mask."""
         return self.status == Status.CONVERGED
 
+    @cached_property
+    def lowest_curvature(self) -> np.ndarray:
+        """(B,) least eigenvalue of the Hessian of the free components, stiffnesses held; computed when first asked for.
+
+        The same whatever the method was. NaN where :attr:`origin` is not known, or the Hessian is too large to factor
+        (see :mod:`sandbox.physics.lowest_curvature`).
+        """
+        if self.origin is None:
+            return np.full(len(self.status), np.nan)
+        from sandbox.physics.lowest_curvature import lowest_curvature
+
+        return lowest_curvature(*self.origin, self.state, self.stiffness)
+
+    def softest(self) -> tuple[str, float] | None:
+        """The least of :attr:`lowest_curvature` over the samples, or its bound where it is not known, and its name."""
+        named = {"lowest curvature": self.lowest_curvature, "upper bound of lowest curvature": self.curvature_bound}
+        for name, values in named.items():
+            if np.isfinite(values).all():
+                return name, float(values.min())
+        return None
+
     @property
     def origin(self) -> tuple[Material, Boundary] | None:
-        """What was relaxed and what was imposed on it, where known. For drawing: checkpoints do not keep it."""
+        """What was relaxed and what was imposed on it, where known. Checkpoints do not keep it."""
         return vars(self).get("_origin")
 
     def of(self, material: Material, boundary: Boundary) -> Self:

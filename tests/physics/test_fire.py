@@ -88,12 +88,12 @@ def test_same_minimum_as_newton(name: str) -> None:
     assert fire.can_relax(problem)
     ours, theirs = fire.relax(problem), fused.relax(problem)
     assert ours.converged.all()
-    assert (ours.min_curvature > 0).all()
+    assert (ours.curvature_bound > 0).all()
     assert (ours.residual <= 1.01 * TOLERANCE).all()
     np.testing.assert_allclose(ours.energy, theirs.energy, rtol=1e-11)
     np.testing.assert_allclose(ours.state, theirs.state, atol=1e-7)
     np.testing.assert_allclose(ours.stiffness_force, theirs.stiffness_force, rtol=1e-6, atol=1e-8)
-    np.testing.assert_allclose(ours.min_curvature, theirs.min_curvature, rtol=0.5)
+    np.testing.assert_allclose(ours.curvature_bound, theirs.curvature_bound, rtol=0.5)
 
 
 @pytest.mark.parametrize("name", ["plane", "pipes"])
@@ -155,7 +155,7 @@ def test_the_hessian_of_a_large_network_is_not_examined(monkeypatch: pytest.Monk
     monkeypatch.setattr(fire, "MAX_CHECKED", 10)
     result = fire.relax(elastic(2, 1))
     assert result.converged.all()
-    assert np.isnan(result.min_curvature).all()
+    assert np.isnan(result.curvature_bound).all()
 
 
 def test_everything_clamped() -> None:

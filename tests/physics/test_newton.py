@@ -111,8 +111,8 @@ class TestAgainstFused:
             boundary = boundary.pair_spring([[8, 20], [13, 27]], 0.3, strength)
         a, b = both(material, boundary)
         agree(a, b)
-        assert (a.min_curvature > 0).all()
-        np.testing.assert_allclose(a.min_curvature, b.min_curvature, rtol=1e-6)
+        assert (a.curvature_bound > 0).all()
+        np.testing.assert_allclose(a.curvature_bound, b.curvature_bound, rtol=1e-6)
         np.testing.assert_allclose(a.residual, b.residual, atol=1e-10)
 
     @pytest.mark.parametrize("stretch", [-0.2, 1.0])
@@ -274,7 +274,7 @@ class TestFreeStiffness:
         result = newton.relax(posed(material, boundary, knobs=knobs, start=held.state))
         assert result.converged.all()
         assert result.indefinite.max() > 0
-        assert (result.min_curvature > 0).all()
+        assert (result.curvature_bound > 0).all()
 
         def eliminated(state: np.ndarray) -> float:
             force = (material.measure_edges(state) ** 2 / 2).mean(axis=0)
@@ -370,7 +370,7 @@ class TestMinima:
         held = Boundary.free(wider.n_nodes, 1, 2).clamp(net.nodes("left"), 1.0).clamp(net.nodes("right"), 0.0)
         result = newton.relax(posed(lonely, held))
         assert (result.status == Status.SINGULAR).all()
-        assert (result.min_curvature <= 1e-12).all()
+        assert (result.curvature_bound <= 1e-12).all()
 
     def test_no_lower_bound_is_not_a_minimum(self):
         material, boundary = flow("linear")

@@ -50,7 +50,7 @@ def assert_same(one: Equilibrium, other: Equilibrium) -> None:
     np.testing.assert_allclose(one.state, other.state, atol=1e-9)
     np.testing.assert_allclose(one.energy, other.energy, rtol=1e-12)
     np.testing.assert_allclose(one.stiffness_force, other.stiffness_force, rtol=1e-8, atol=1e-10)
-    assert (one.min_curvature > 0).all()
+    assert (one.curvature_bound > 0).all()
 
 
 @pytest.mark.usefixtures("there")

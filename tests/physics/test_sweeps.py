@@ -106,7 +106,7 @@ def test_without_a_box_as_newton() -> None:
     np.testing.assert_allclose(ours.state, theirs.state, atol=1e-8)
     np.testing.assert_allclose(ours.energy, theirs.energy, rtol=1e-11)
     np.testing.assert_allclose(ours.stiffness_force, theirs.stiffness_force, atol=1e-8)
-    assert (ours.min_curvature > 0).all()
+    assert (ours.curvature_bound > 0).all()
 
 
 def test_linearized_springs_in_the_plane() -> None:
@@ -205,7 +205,7 @@ def test_a_network_that_is_not_convex_ends_in_minima() -> None:
 def test_without_a_box_such_a_network_has_no_minimum() -> None:
     result = sweeps.relax(hopfield(None))
     assert (result.status == Status.SINGULAR).all()
-    assert (result.min_curvature < 0).all()
+    assert (result.curvature_bound < 0).all()
 
 
 def two_units(own: float, weight: float, bias: float, box: Box) -> Problem:

@@ -266,7 +266,7 @@ def test_joint_minimum_is_that_of_brute_force(make):
     assert np.allclose(end.stiffness, theta, rtol=0, atol=1e-10)
     assert np.allclose(end.state, state, rtol=0, atol=1e-9)
     assert np.abs(end.stiffness - knobs.values).max() > 1e-4
-    assert end.min_curvature.min() > 0
+    assert end.curvature_bound.min() > 0
 
 
 @pytest.mark.parametrize("make", [dense, lambda **k: dense((5, 7, 6, 4), **k)], ids=["dense", "deep"])
@@ -279,7 +279,7 @@ def test_weights_left_uncomputed_end_where_computed_ones_do(make):
     computed = system.relax(boundary, knobs=Knobs(u, uneven), tolerance=1e-12)
     assert np.allclose(by_overlaps.stiffness, computed.stiffness, rtol=0, atol=1e-11)
     assert np.allclose(by_overlaps.state, computed.state, rtol=0, atol=1e-10)
-    assert by_overlaps.min_curvature[0] == pytest.approx(computed.min_curvature[0], rel=1e-6)
+    assert by_overlaps.curvature_bound[0] == pytest.approx(computed.curvature_bound[0], rel=1e-6)
     assert np.array_equal(by_overlaps.iterations, computed.iterations)
 
 
@@ -458,9 +458,9 @@ def test_held_stiffnesses_that_are_at_no_minimum_are_noticed_and_left():
         look = system.relax(boundary, knobs=knobs, start=rest.state, tolerance=1e-6, max_iterations=1, throw=False)
         met[size] = look
     assert met[0.05].converged.all()
-    assert met[0.05].min_curvature[0] > 0
+    assert met[0.05].curvature_bound[0] > 0
     assert set(met[5.0].status) == {Status.SINGULAR}
-    assert met[5.0].min_curvature[0] < 0
+    assert met[5.0].curvature_bound[0] < 0
     left = system.relax(boundary, knobs=knobs, start=rest.state, tolerance=1e-6)
     assert left.indefinite[0] > 0
     held = rest.energy.mean() + knobs.energy(theta)
@@ -508,7 +508,7 @@ def test_the_curvature_is_that_of_finite_differences():
             hessian[i, j] = hessian[j, i] = (corners[0] - corners[1] - corners[2] + corners[3]) / (4 * step**2)
     lowest = np.linalg.eigvalsh(hessian)[0]
     # A Ritz value: above the eigenvalue, by less than the Lanczos stop of 1 % leaves.
-    assert lowest - 1e-6 <= end.min_curvature[0] <= lowest + 0.05
+    assert lowest - 1e-6 <= end.curvature_bound[0] <= lowest + 0.05
 
 
 # Exact gradients.

@@ -87,7 +87,7 @@ def relax(problem: Problem) -> Equilibrium:
     below round-off, the Hessian is positive definite, *and* the Newton step that is left is small. A saddle is left
     along its direction of negative curvature.
     Beyond :data:`MAX_CHECKED` free components (or where a factor would be nearly dense) the Hessian is not examined:
-    ``min_curvature`` is then NaN, and a converged sample is a stationary point at which the dynamics came to rest.
+    ``curvature_bound`` is then NaN, and a converged sample is a stationary point at which the dynamics came to rest.
     """
     return _Fire(problem).run()
 
@@ -204,7 +204,7 @@ class _Fire:
             residual=residual,
             iterations=self.evaluations,
             status=self.status,
-            min_curvature=self.curvature,
+            curvature_bound=self.curvature,
             indefinite=self.escapes,
             method="fire",
             state_error=self.error,

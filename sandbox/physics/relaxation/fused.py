@@ -112,7 +112,7 @@ def relax(problem: Problem) -> Equilibrium:
         residual=report[:, fk.RESIDUAL],
         iterations=report[:, fk.EVALUATIONS].astype(int),
         status=report[:, fk.STATUS].astype(int),
-        min_curvature=report[:, fk.PIVOT],
+        curvature_bound=report[:, fk.PIVOT],
         indefinite=report[:, fk.INDEFINITE].astype(int),
         method="fused",
         state_error=np.where(error < 0, np.nan, error),

@@ -231,7 +231,7 @@ class Descent:
             residual=self.residual,
             iterations=self.evaluations,
             status=np.where(self.verdict == RUNNING, Status.OUT_OF_ITERATIONS, self.verdict).astype(int),
-            min_curvature=self.lowest,
+            curvature_bound=self.lowest,
             indefinite=self.indefinite,
             method=self.method,
             state_error=self.error,
@@ -257,7 +257,7 @@ def joined(parts: list[Equilibrium]) -> Equilibrium:
     """Equilibria of parts of a batch with held stiffnesses, as one."""
     if len(parts) == 1:
         return parts[0]
-    names = ("state", "energy", "residual", "iterations", "status", "min_curvature", "indefinite", "state_error")
+    names = ("state", "energy", "residual", "iterations", "status", "curvature_bound", "indefinite", "state_error")
     fields = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
     weights = np.array([len(part.status) for part in parts], dtype=float)
     force = np.average([part.stiffness_force for part in parts], axis=0, weights=weights)

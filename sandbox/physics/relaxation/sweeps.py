@@ -58,7 +58,7 @@ def relax(problem: Problem) -> Equilibrium:
     the box is positive definite. A saddle is left along its direction of negative curvature, up to a face of the box.
     Free stiffnesses take turns with the state, minimized exactly within their bounds over the mean of the samples; then
     all samples converge together. Beyond :data:`~sandbox.physics.relaxation.sweeps_minimum.MAX_CHECKED` components the
-    Hessian is not examined, and ``min_curvature`` is NaN.
+    Hessian is not examined, and ``curvature_bound`` is NaN.
     """
     return _Sweeps(problem).run()
 
@@ -259,7 +259,7 @@ class _Sweeps:
             residual=residual,
             iterations=self.sweeps,
             status=self.status,
-            min_curvature=self.curvature,
+            curvature_bound=self.curvature,
             indefinite=self.escapes,
             method="sweeps",
             state_error=self.error,

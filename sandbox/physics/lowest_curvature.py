@@ -1,0 +1,102 @@
+"""The least eigenvalue of the Hessian of an equilibrium: how firm its softest direction is."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg import eigvalsh
+from scipy.sparse import csc_array, eye_array
+from scipy.sparse.linalg import ArpackError, LinearOperator, SuperLU, eigsh, splu
+
+from sandbox.physics.assembly import widest_front
+from sandbox.physics.boundary import Boundary
+from sandbox.physics.landscape import Landscape
+from sandbox.physics.material import Material
+
+MAX_DENSE = 200
+"""Free components up to which all eigenvalues are taken."""
+
+MAX_COMPONENTS = 100_000
+MAX_FRONT = 1_000
+"""Free components, and components in the widest front of an elimination, up to which the Hessian is factored: a few
+seconds."""
+
+SHIFT = 1e-12
+"""Of the largest row sum of magnitudes: added to the diagonal first, so that a flat direction can be factored too."""
+
+STEP = 100.0
+"""Factor between shifts. The eigenvalue is then no closer to others, seen from the shift, than by this factor."""
+
+
+def lowest_curvature(material: Material, boundary: Boundary, state: np.ndarray, stiffness: np.ndarray) -> np.ndarray:
+    """(B,) least eigenvalues of the Hessians of the free components, in units of energy over state squared.
+
+    By inverse Lanczos iteration on the Hessian, shifted upwards until it is positive definite. Components that a box
+    holds at a face are not free.
+
+    Args:
+        state: (B, N, D).
+        stiffness: (E,), held.
+
+    Returns:
+        Not a number for samples with nothing free or a Hessian that is not finite, and for all where a factor would
+        be too large (:data:`MAX_COMPONENTS`, :data:`MAX_FRONT`).
+    """
+    from sandbox.physics.relaxation.problem import pose
+
+    lowest = np.full(boundary.batch, np.nan)
+    free = boundary.clamped.size - int(boundary.clamped.sum())
+    if free == 0 or free > MAX_COMPONENTS:
+        return lowest
+    problem = pose(material, boundary, stiffness, None, state, 0.0, 1)
+    if free > MAX_DENSE and widest_front(problem.ends, boundary.n_nodes) * boundary.components > MAX_FRONT:
+        return lowest
+    landscape = Landscape(problem)
+    maps, states = landscape.assembly, problem.start.reshape(problem.batch, -1)
+    low, high = material.box or (-np.inf, np.inf)
+    for b in range(problem.batch):
+        point = landscape.at(states[b : b + 1], np.array([b]))
+        with np.errstate(all="ignore"):
+            matrix = csc_array(maps.block_diagonal(landscape.hessians(point).values))
+        if not np.isfinite(matrix.data).all():
+            continue
+        s, gradient = states[b, maps.free], point.gradient[:, 0]
+        held = ((s <= low) & (gradient >= 0)) | ((s >= high) & (gradient <= 0))
+        if held.any():
+            inside = np.flatnonzero(~held)
+            matrix = csc_array(matrix[inside][:, inside])
+        lowest[b] = _least(matrix)
+    return lowest
+
+
+def _least(matrix: csc_array) -> float:
+    """The least eigenvalue of a symmetric matrix; not a number if it has no rows, or the iteration does not settle."""
+    size = len(matrix.indptr) - 1
+    if size == 0:
+        return np.nan
+    if size <= MAX_DENSE:
+        return float(eigvalsh(matrix.toarray(), subset_by_index=(0, 0))[0])
+    most = float(abs(matrix).sum(axis=0).max())
+    shift, factor = SHIFT * most, None
+    while factor is None:
+        factor = _definite(csc_array(matrix + shift * eye_array(size)))
+        if factor is None and shift > 2.0 * most:
+            return np.nan
+        shift *= STEP
+    solve = LinearOperator((size, size), matvec=factor.solve, dtype=float)  # pyright: ignore[reportCallIssue]
+    start = np.random.default_rng(0).standard_normal(size)
+    try:
+        _, vectors = eigsh(solve, k=1, which="LA", v0=start)
+    except ArpackError:
+        return np.nan
+    x = vectors[:, 0]
+    return float(x @ (matrix @ x) / (x @ x))  # the shift is gone, and its rounding
+
+
+def _definite(matrix: csc_array) -> SuperLU | None:
+    """The factor of a symmetric matrix in its own order, if the matrix is positive definite."""
+    try:
+        factor = splu(matrix, permc_spec="NATURAL", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+    except RuntimeError:  # a pivot that is exactly zero
+        return None
+    diagonal = (factor.perm_r == factor.perm_c).all()
+    return factor if diagonal and bool((factor.U.diagonal() > 0).all()) else None
