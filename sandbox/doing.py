@@ -12,9 +12,11 @@ from sandbox.build import Setup
 from sandbox.checkpoints import Keeper
 from sandbox.dataset import network_dataset
 from sandbox.learning import Learner
+from sandbox.physics.equilibrium import NotConverged, Status
 from sandbox.physics.material import Material
 from sandbox.plugins import plugins
 from sandbox.report import Reporter
+from sandbox.results import UNCONVERGED
 
 Figures = dict[str, Any]
 
@@ -65,14 +67,28 @@ def _tell(epoch: int, figures: dict[str, float], reporter: Reporter) -> None:
 
 
 def relax(setup: Setup, reporter: Reporter) -> tuple[xr.Dataset, Figures]:
-    """Relax once."""
+    """Relax once. A state that is no minimum is kept, with its status and, as the attribute ``unconverged``, why.
+
+    Raises:
+        NotConverged: where a number is not finite.
+    """
     settings, system = setup.scene.relax, setup.system
     assert settings is not None
     reporter.start("relaxing", 1)
     rest = system.relax(
-        setup.boundary, tolerance=settings.tolerance, max_iterations=settings.max_iterations, method=settings.method
+        setup.boundary,
+        tolerance=settings.tolerance,
+        max_iterations=settings.max_iterations,
+        method=settings.method,
+        throw=False,
     )
     data = network_dataset(setup)
+    status = Status(int(rest.status[0]))
+    if status != Status.CONVERGED:
+        failure = NotConverged(rest)
+        if status == Status.NOT_FINITE:
+            raise failure
+        data.attrs[UNCONVERGED] = str(failure)
     state = rest.state[0]
     data["state"] = (("node", "component"), state, {"long_name": setup.scene.system.looks.state})
     data["stiffness"] = (("edge",), rest.stiffness, {"long_name": setup.scene.system.looks.stiffness})
@@ -80,6 +96,7 @@ def relax(setup: Setup, reporter: Reporter) -> tuple[xr.Dataset, Figures]:
         "energy": float(rest.energy[0]),
         "residual": float(rest.residual[0]),
         "iterations": int(rest.iterations[0]),
+        "status": status.name.lower().replace("_", " "),
     }
     softest = rest.softest()
     if softest is not None:

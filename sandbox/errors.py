@@ -49,5 +49,9 @@ class InUse(RunError):  # noqa: N818 (it says how the folder is)
     """A run folder that another process or thread holds."""
 
 
+class Unconverged(SandboxError):  # noqa: N818 (it says how a run ended)
+    """A run whose state is no minimum. What it computed is in its folder, with the status."""
+
+
 class SweepError(SandboxError):
     """A sweep that cannot be planned, begun or gone on with."""

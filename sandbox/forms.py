@@ -78,9 +78,8 @@ def _equilibrium(rest: Equilibrium) -> str:
     softest = rest.softest()
     if softest is not None:
         rows[softest[0]] = _number(softest[1])
-    failed = next((s for s, count in ends.items() if count and s != Status.CONVERGED), None)
-    if failed is not None:
-        rows["advice"] = failed.advice if rest.fault is None else f"{rest.fault}; {failed.advice}"
+    if not rest.converged.all():
+        rows["advice"] = rest.advice(int(np.argmin(rest.converged)) if rest.fault is None else rest.fault.sample)
     if rest.origin is None:
         return _card("Equilibrium", rows, "")
     material, boundary = rest.origin

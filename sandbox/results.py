@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 SCENE, PROVENANCE, DATA, SUMMARY = "scene.toml", "provenance.json", "data.nc", "summary.json"
 SWEEP, SEARCH = "sweep.json", "search.json"
 """What a folder has that holds a sweep or a search, not one run."""
+UNCONVERGED = "unconverged"
+"""Attribute of a dataset whose state is no minimum: why."""
 BEGINNING = (SCENE, PROVENANCE, MANIFEST)
 COMPUTED = (SCENE, PROVENANCE, DATA, SUMMARY)
 

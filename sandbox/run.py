@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox import results, scene
 from sandbox.blame import blaming_plugins
 from sandbox.checkpoints import EVERY, Checkpoints, Keeper
-from sandbox.errors import RunError
+from sandbox.errors import RunError, Unconverged
 from sandbox.interrupts import Interrupts
 from sandbox.lock import alone_in_process, locked
 from sandbox.plain import misfit
@@ -60,6 +60,7 @@ class Experiment:
 
         Raises:
             SandboxError: for whatever the scene asks that cannot be had; no folder is left behind then.
+            Unconverged: for a state at rest that is no minimum; the folder holds it, and its status.
             StrictError: for the first event, if strict.
             PluginFault: for what goes wrong in the code of a plugin.
             RunError: for a folder that cannot be written; what was kept of the run stays readable.
@@ -98,7 +99,7 @@ class Experiment:
         return self._complete(Run(folder, data, figures), reporter, pictures)
 
     def _complete(self, run: Run, reporter: Reporter, pictures: bool) -> Run:
-        """Draw what was computed."""
+        """Draw what was computed, and look at its verdict."""
         from sandbox.pictures import draw
 
         if pictures:
@@ -107,7 +108,7 @@ class Experiment:
         results.complete(run.folder, run.pictures)
         for problem in plugins().notify("run_ended", folder=run.folder, figures=run.figures):
             reporter.warn(problem)
-        return run
+        return _vouched(run)
 
     def _do(self, reporter: Reporter, keeper: Keeper) -> tuple[xr.Dataset, dict[str, Any]]:
         from sandbox import doing, moving
@@ -154,12 +155,12 @@ def resume(
 
     Raises:
         RunError: if no run was begun in the folder, if what it began with was changed, or if it is in use.
-        SandboxError, Interrupted: as for :meth:`Experiment.run`.
+        SandboxError, Unconverged, Interrupted: as for :meth:`Experiment.run`.
     """
     folder = Path(folder)
     found = results.check_beginning(folder)
     if found is not None and found.stage == "complete":
-        return results.read_run(folder)
+        return _vouched(results.read_run(folder))
     with (
         blaming_plugins(),
         alone_in_process(folder.name),
@@ -169,7 +170,7 @@ def resume(
     ):
         found = results.check_beginning(folder)  # another process may have gone on with it just before
         if found is not None and found.stage == "complete":
-            return results.read_run(folder)
+            return _vouched(results.read_run(folder))
         experiment = load(folder / results.SCENE)
         experiment._begin(found is not None and found.strict)
         changed = results.note_resumption(folder, experiment.scene)
@@ -193,3 +194,15 @@ def resume(
             raise RunError(f"the checkpoints in {folder} are not those of a run")
         keeper = Keeper(checkpoints, interrupts, told, checkpoint_every, state)
         return experiment._run_in(folder, told, keeper, pictures)
+
+
+def _vouched(run: Run) -> Run:
+    """The run, if its state is a minimum.
+
+    Raises:
+        Unconverged: if not; saying why and where what was computed is.
+    """
+    why = run.data.attrs.get(results.UNCONVERGED)
+    if why is None:
+        return run
+    raise Unconverged(f"{why}\nwhat was computed is kept, with its status: {run.folder}")

@@ -179,7 +179,6 @@ CASES = {
     ),
     # Relaxation and dynamics.
     "method unknown": Bad(STATICS + 'method = "magic"\n', "'magic'"),
-    "too few iterations": Bad(STATICS + "max_iterations = 1\n", "not converged"),
     "tolerance zero": Bad(STATICS + "tolerance = 0.0\n", "relax.tolerance: "),
     "not minimizable": Bad(change(LEARN, '"aeqprop"\n', '"aeqprop"\nbeta = 1e6\n'), "not converged"),
     "time step zero": Bad(change(MOTION, "0.05", "0.0"), "dynamics.time_step: "),
@@ -292,7 +291,7 @@ def test_out_that_is_taken(
 def test_an_empty_out_folder_survives_a_failed_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    before = given(Bad(STATICS + "max_iterations = 1\n", ""), tmp_path)
+    before = given(CASES["nothing held, springs"], tmp_path)
     monkeypatch.chdir(tmp_path)
     assert sandbox_run(monkeypatch, "scene.toml", "--out", "out") == 2
     assert out.is_dir()

@@ -31,6 +31,9 @@ class Lattice(Graph):
     periodic: bool = Field(False, description="periodic boundaries in all directions")
     dilution: float = Field(0.0, ge=0, lt=1, description="fraction of the bonds removed at random, kept connected")
     hole: float = Field(0.0, ge=0, description="radius of a hole cut from the middle, in units of length")
+    prune: tuple[str, ...] = Field(
+        (), description="groups of the lattice that will be held, as left and right; nodes that are floppy then go"
+    )
 
     def build(self, rng: np.random.Generator) -> Network:
         network = type(self).make(self.shape, spacing=self.spacing, periodic=self.periodic, **self.extra())
@@ -45,6 +48,8 @@ class Lattice(Graph):
             network = network.with_groups(hole=np.flatnonzero(edge)).keep_nodes(away > self.hole)
         if self.dilution:
             network = graphs.dilute(network, fraction=self.dilution, seed=_seed(rng))
+        if self.prune:
+            network = graphs.prune(network, np.concatenate([network.nodes(group) for group in self.prune]))
         return network
 
     def extra(self) -> dict[str, bool]:

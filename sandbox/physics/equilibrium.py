@@ -47,6 +47,10 @@ _ADVICE = {
 }
 
 
+NAMED = 8
+"""Nodes named in a message."""
+
+
 class Late:
     """An attribute given as an array, or as a function of nothing that is called when the array is first asked for."""
 
@@ -142,13 +146,39 @@ class Equilibrium(Shown):
         """(B,) least eigenvalue of the Hessian of the free components, stiffnesses held; computed when first asked for.
 
         The same whatever the method was. NaN where :attr:`origin` is not known, or the Hessian is too large to factor
-        (see :mod:`sandbox.physics.lowest_curvature`).
+        (see :mod:`sandbox.physics.softest`).
         """
         if self.origin is None:
             return np.full(len(self.status), np.nan)
-        from sandbox.physics.lowest_curvature import lowest_curvature
+        from sandbox.physics.softest import lowest_curvature
 
         return lowest_curvature(*self.origin, self.state, self.stiffness)
+
+    def flat_nodes(self, sample: int) -> np.ndarray:
+        """Nodes that can move without a change of energy where a sample ended, those that move most first.
+
+        None where :attr:`origin` is not known or the Hessian is too large to factor.
+        """
+        if self.origin is None:
+            return np.zeros(0, dtype=int)
+        from sandbox.physics.softest import flat_nodes
+
+        return flat_nodes(*self.origin, self.state, self.stiffness, sample)
+
+    def advice(self, sample: int) -> str:
+        """What to do about a sample that did not converge: its status, with the place where it is known."""
+        status = Status(int(self.status[sample]))
+        if status == Status.NOT_FINITE and self.fault is not None:
+            return f"{self.fault}; {status.advice}"
+        moving = self.flat_nodes(sample) if status == Status.SINGULAR else ()
+        if len(moving) == 0:
+            return status.advice
+        names = ", ".join(map(str, moving[:NAMED].tolist())) + (f", ... ({len(moving)} in all)" * (len(moving) > NAMED))
+        return (
+            f"node{'s' if len(moving) > 1 else ''} {names} can move without a change of energy, to second order: add "
+            "edges there, clamp or support the nodes, or remove them (sandbox.physics.graphs.prune, or the key prune "
+            "of a lattice)"
+        )
 
     def softest(self) -> tuple[str, float] | None:
         """The least of :attr:`lowest_curvature` over the samples, or its bound where it is not known, and its name."""
@@ -190,9 +220,5 @@ class NotConverged(SandboxError):  # noqa: N818 (it names an outcome, as StopIte
 
     def __init__(self, report: Equilibrium) -> None:
         self.report = report
-        failed = np.flatnonzero(~report.converged)
-        first = int(failed[0])
-        advice = Status(int(report.status[first])).advice
-        if report.fault is not None:
-            first, advice = report.fault.sample, f"{report.fault}; {Status.NOT_FINITE.advice}"
-        super().__init__(f"not converged: {report.summary()}; sample {first}: {advice}")
+        first = int(np.flatnonzero(~report.converged)[0]) if report.fault is None else report.fault.sample
+        super().__init__(f"not converged: {report.summary()}; sample {first}: {report.advice(first)}")

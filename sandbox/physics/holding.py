@@ -201,7 +201,8 @@ def _floppy_parts(problem: Problem, holds: _Holds) -> str | None:
     return (
         f"{count} floppy mode{'s' if len(modes) > 1 else ''}: the network can deform without stretching any edge, most "
         f"at {_nodes(most)}, and {tension}. Add edges (braces) there, clamp nodes, attach springs or a node law with "
-        f"curvature{'' if linearized else ', or stretch the network'}"
+        f"curvature,{'' if linearized else ' stretch the network,'} or remove floppy nodes "
+        "(sandbox.physics.graphs.prune, or the key prune of a lattice)"
     )
 
 

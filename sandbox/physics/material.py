@@ -202,7 +202,7 @@ class Material(Shown):
             max_iterations=max_iterations,
             method=method,
             throw=throw,
-        ).of(self, boundary)
+        )
 
     def sensitivity(self, equilibrium: Equilibrium, boundary: Boundary, cost_gradient: np.ndarray) -> np.ndarray:
         from sandbox.physics.sensitivity import adjoint_gradient

@@ -154,7 +154,7 @@ def test_the_kernels_rule_is_that_of_numpy():
     rows = ti.types.ndarray(dtype=ti.f64, ndim=2)
 
     @ti.kernel
-    def evaluate(given: rows, out: rows):  # pyright: ignore[reportInvalidTypeForm]
+    def evaluate(given: rows, out: rows):  # pyright: ignore
         for q in range(given.shape[1]):
             out[0, q] = in_kernel(given[0, q], given[1, q], given[2, q], given[3, q], given[4, q])
 

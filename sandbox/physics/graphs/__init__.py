@@ -6,6 +6,7 @@ from sandbox.physics.graphs.delaunay import delaunay as delaunay
 from sandbox.physics.graphs.delaunay import jittered_grid as jittered_grid
 from sandbox.physics.graphs.dilution import dilute as dilute
 from sandbox.physics.graphs.dilution import dilute_rigidly as dilute_rigidly
+from sandbox.physics.graphs.dilution import prune as prune
 from sandbox.physics.graphs.files import inside as inside
 from sandbox.physics.graphs.files import read_network as read_network
 from sandbox.physics.graphs.lattices import cubic as cubic

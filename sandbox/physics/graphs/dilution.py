@@ -1,18 +1,23 @@
-"""Removing bonds at random: keeping a network connected, or keeping it rigid."""
+"""Removing bonds at random, keeping a network connected or rigid; and removing the nodes that this leaves floppy."""
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.sparse import coo_array
+import numpy.typing as npt
+from scipy.sparse import coo_array, csc_array, csr_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 
 from sandbox.errors import NetworkError
 from sandbox.physics.graphs._checks import generator, positive
-from sandbox.physics.graphs.rigidity import rigid_motions, self_stresses
+from sandbox.physics.graphs.rigidity import rigid_motions, rigidity_matrix, self_stresses
 from sandbox.physics.network import Network
+from sandbox.physics.zero_modes import zero_modes
 
 MAX_STRESSES = 250_000_000
 """Largest number of entries (2 GB) of the basis of self-stresses that rigid dilution works with."""
+
+STILL = 1e-10
+"""Of the largest squared displacement in floppy modes: nodes below do not move."""
 
 
 def dilute(
@@ -100,6 +105,36 @@ def dilute_rigidly(network: Network, *, coordination: float, seed: int = 0) -> N
         degrees[network.edges[e]] -= 1
         keep[e] = False
     return network.keep_edges(keep)
+
+
+def prune(network: Network, held: npt.ArrayLike) -> Network:
+    """Remove the nodes that floppy modes move, until there are none; the groups are renumbered.
+
+    To first order, at the reference positions: tension that would hold a node is not counted.
+
+    Args:
+        held: nodes that will be held, as indices or a mask. They stay, and without them all nodes would move.
+
+    Raises:
+        NetworkError: if nothing but held nodes would be left, or a bond has no length.
+    """
+    fixed = np.zeros(network.n_nodes, dtype=bool)
+    fixed[np.asarray(held)] = True
+    matrix, dim = csc_array(rigidity_matrix(network)), network.dimension
+    kept = np.ones(network.n_nodes, dtype=bool)
+    while True:
+        free = np.flatnonzero(kept & ~fixed)
+        if len(free) == 0:
+            raise NetworkError(
+                f"all nodes of {network} but the {int(fixed.sum())} held ones are floppy; hold others, or keep more "
+                "bonds"
+            )
+        columns = (free[:, None] * dim + np.arange(dim)).ravel()
+        modes, _ = zero_modes(csr_array(matrix[kept[network.edges].all(axis=1)][:, columns]))
+        if len(modes) == 0:
+            return network if kept.all() else network.keep_nodes(kept)
+        amplitude = np.sum(modes**2, axis=0).reshape(-1, dim).sum(axis=1)
+        kept[free[amplitude > STILL * amplitude.max()]] = False
 
 
 def _left(network: Network, fraction: float | None, coordination: float | None) -> int:

@@ -60,7 +60,7 @@ def relax(
     problem = pose(material, boundary, stiffness, knobs, start, tolerance, max_iterations)
     holding.check(problem)
     result = audited(taming.relax(problem, _method(method, problem).relax), tolerance)
-    result = marked(problem, result)
+    result = marked(problem, result).of(material, boundary)
     if throw and not result.converged.all():
         raise NotConverged(result)
     return result

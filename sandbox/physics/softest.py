@@ -1,6 +1,8 @@
-"""The least eigenvalue of the Hessian of an equilibrium: how firm its softest direction is."""
+"""Softest directions of an equilibrium: the least eigenvalue of the Hessian, and nodes that move at no cost."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 from scipy.linalg import eigvalsh
@@ -26,6 +28,16 @@ SHIFT = 1e-12
 STEP = 100.0
 """Factor between shifts. The eigenvalue is then no closer to others, seen from the shift, than by this factor."""
 
+FLAT = 1e-11
+"""Of the largest row sum of magnitudes: a curvature below is rounding. The rounding of an eigenvalue is 1e-15."""
+
+BLOCK = 8
+STEPS = 4
+"""Vectors and steps of inverse iteration. A step takes 1e-6 of what is 1e6 times as stiff as the shift."""
+
+STILL = 1e-10
+"""Of the largest squared displacement: nodes below do not move."""
+
 
 def lowest_curvature(material: Material, boundary: Boundary, state: np.ndarray, stiffness: np.ndarray) -> np.ndarray:
     """(B,) least eigenvalues of the Hessians of the free components, in units of energy over state squared.
@@ -41,19 +53,57 @@ def lowest_curvature(material: Material, boundary: Boundary, state: np.ndarray, 
         Not a number for samples with nothing free or a Hessian that is not finite, and for all where a factor would
         be too large (:data:`MAX_COMPONENTS`, :data:`MAX_FRONT`).
     """
+    every = _hessians(material, boundary, state, stiffness, np.arange(boundary.batch))
+    lowest = np.full(boundary.batch, np.nan)
+    for b, matrix, _ in every:
+        lowest[b] = _least(matrix)
+    return lowest
+
+
+def flat_nodes(
+    material: Material, boundary: Boundary, state: np.ndarray, stiffness: np.ndarray, sample: int
+) -> np.ndarray:
+    """Nodes that can move without a change of energy to second order, those that move most first.
+
+    By inverse iteration on random vectors: what is left of them is in the null space of the Hessian. None where the
+    Hessian has a negative eigenvalue or is too large to factor.
+    """
+    for _, matrix, places in _hessians(material, boundary, state, stiffness, np.array([sample])):
+        most = float(abs(matrix).sum(axis=0).max())
+        factor = _definite(csc_array(matrix + SHIFT * most * eye_array(len(places)))) if most > 0 else None
+        if factor is None:
+            continue
+        basis = np.random.default_rng(0).standard_normal((len(places), min(BLOCK, len(places))))
+        for _ in range(STEPS):
+            basis = np.linalg.qr(factor.solve(basis))[0]
+        curvatures, mixes = np.linalg.eigh(basis.T @ (matrix @ basis))
+        squares = np.zeros(boundary.clamped.size)
+        squares[places] = np.sum((basis @ mixes[:, curvatures < FLAT * most]) ** 2, axis=1)
+        amplitude = squares.reshape(boundary.clamped.shape).sum(axis=1)
+        moving = np.flatnonzero(amplitude > STILL * amplitude.max())
+        return moving[np.argsort(-np.round(amplitude[moving], 9), kind="stable")]
+    return np.zeros(0, dtype=int)
+
+
+def _hessians(
+    material: Material, boundary: Boundary, state: np.ndarray, stiffness: np.ndarray, samples: np.ndarray
+) -> Iterator[tuple[int, csc_array, np.ndarray]]:
+    """Samples, the Hessians of their free components in the order of elimination, and which components these are.
+
+    Samples with nothing free or a Hessian that is not finite are passed over; all, if it is too large to factor.
+    """
     from sandbox.physics.relaxation.problem import pose
 
-    lowest = np.full(boundary.batch, np.nan)
     free = boundary.clamped.size - int(boundary.clamped.sum())
     if free == 0 or free > MAX_COMPONENTS:
-        return lowest
+        return
     problem = pose(material, boundary, stiffness, None, state, 0.0, 1)
     if free > MAX_DENSE and widest_front(problem.ends, boundary.n_nodes) * boundary.components > MAX_FRONT:
-        return lowest
+        return
     landscape = Landscape(problem)
     maps, states = landscape.assembly, problem.start.reshape(problem.batch, -1)
     low, high = material.box or (-np.inf, np.inf)
-    for b in range(problem.batch):
+    for b in samples:
         point = landscape.at(states[b : b + 1], np.array([b]))
         with np.errstate(all="ignore"):
             matrix = csc_array(maps.block_diagonal(landscape.hessians(point).values))
@@ -61,18 +111,16 @@ def lowest_curvature(material: Material, boundary: Boundary, state: np.ndarray, 
             continue
         s, gradient = states[b, maps.free], point.gradient[:, 0]
         held = ((s <= low) & (gradient >= 0)) | ((s >= high) & (gradient <= 0))
+        inside = np.flatnonzero(~held)
         if held.any():
-            inside = np.flatnonzero(~held)
             matrix = csc_array(matrix[inside][:, inside])
-        lowest[b] = _least(matrix)
-    return lowest
+        if len(inside):
+            yield int(b), matrix, maps.free[inside]
 
 
 def _least(matrix: csc_array) -> float:
-    """The least eigenvalue of a symmetric matrix; not a number if it has no rows, or the iteration does not settle."""
+    """The least eigenvalue of a symmetric matrix; not a number if the iteration does not settle."""
     size = len(matrix.indptr) - 1
-    if size == 0:
-        return np.nan
     if size <= MAX_DENSE:
         return float(eigvalsh(matrix.toarray(), subset_by_index=(0, 0))[0])
     most = float(abs(matrix).sum(axis=0).max())
