@@ -9,6 +9,7 @@ from sandbox.physics.equilibrium import NotConverged, Status
 from sandbox.physics.laws import SPRING, EdgeLaw
 from sandbox.physics.modes import hessian, normal_modes, stable_time_step
 from sandbox.physics.transverse import CONE, SHORTEST, across
+from sandbox.terminals import Terminals
 
 METHODS = ["fused", "newton", "multigrid", "fire"]
 
@@ -178,3 +179,27 @@ def test_strain_of_an_edge_of_no_length_is_not_a_number_and_no_figure():
     network = sandbox.Network(np.array([[0.0], [1.0], [1.0], [2.0]]), np.array([[0, 1], [1, 2], [2, 3]]))
     strain = network.strains(np.array([[0.0], [1.3], [1.6], [2.9]]))
     np.testing.assert_allclose(strain, [0.3, np.nan, 0.3], rtol=1e-12)
+
+
+def test_the_sensitivity_of_a_chain_that_starts_with_no_length():
+    """x2 = F/k0 + F/k1: dx2/dk_i = -F/k_i^2. Without a pull the chain stays a heap, and nothing depends on k."""
+    network = sandbox.Network(np.full((3, 2), 0.5), np.array([[0, 1], [1, 2]]))
+    k, target = np.array([1.0, 4.0]), np.array([0.7, 0.9])
+    chain = sandbox.Material(network, SPRING, {"k": k, "l": 0.0})
+    held = sandbox.Boundary.free(3, 2).clamp([0], [[0.5, 0.5]])
+    for force in (np.array([0.3, -0.1]), np.zeros(2)):
+        boundary = held.push([2], force[None])
+        rest = chain.relax(boundary)
+        cost = np.zeros_like(rest.state)
+        cost[0, 2] = rest.state[0, 2] - target
+        exact = -(rest.state[0, 2] - target) @ force / k**2
+        np.testing.assert_allclose(chain.sensitivity(rest, boundary, cost), exact, rtol=1e-9, atol=1e-15)
+
+
+def test_pairs_of_terminals_at_one_place():
+    material, _ = tether()
+    pair = Terminals.across([(0, 1)])
+    # The distance is 0 and has no derivative there: the cost's gradient is taken as zero.
+    assert (pair.cost_gradient(material, np.full((1, 2, 2), 0.3), np.array([[0.2]])) == 0).all()
+    with pytest.raises(BoundaryError, match="input pair of nodes 0 and 1 is at one place"):
+        pair.drive(material, sandbox.Boundary.free(2, 2), np.array([[0.2]]))
