@@ -98,7 +98,7 @@ def test_a_verdict_is_held_against_the_tolerance():
         residual=np.array([2e-3]),
         iterations=result.iterations,
         status=result.status,
-        min_curvature=result.min_curvature,
+        curvature_bound=result.curvature_bound,
         indefinite=result.indefinite,
         method="hopeful",
     )
