@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from sandbox.errors import SandboxError
 from sandbox.physics.laws.hidden import hidden
 from sandbox.physics.material import Material
 from sandbox.physics.system import System
+from sandbox.settings import Settings
 
 
-class Imperfections(BaseModel):
+class Imperfections(Settings):
     """How far an apparatus is from perfect. All zero: perfect."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     reading_noise: float = Field(default=0.0, ge=0, description="s.d. of every reading of an output, in its units")
     homeostat_noise: float = Field(

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+
+from sandbox.settings import Settings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,12 +47,10 @@ class Trial:
     skip: str = ""
 
 
-class Part(BaseModel):
+class Part(Settings):
     """Base of everything a scene can name by ``type``. Unknown keys are refused; so are numbers that are not
     finite, but for fields with ``Field(allow_inf_nan=True)``.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     trial: ClassVar[Trial] = Trial()
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from sandbox.settings import Settings
+
+_OTHERS = {"uniform": ("median", "sigma"), "lognormal": ("low", "high")}
+"""Keys that a distribution has no use for."""
 
 
-class Spread(BaseModel):
+class Spread(Settings):
     """Independent random values, one per edge.
 
     ``uniform`` between low and high; ``lognormal`` with this median and standard deviation of the logarithm.
+    A key of the other distribution is refused.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     distribution: Literal["uniform", "lognormal"] = "uniform"
     low: float = Field(default=0.5, ge=0)
@@ -26,6 +30,11 @@ class Spread(BaseModel):
     def _in_order(self) -> Self:
         if self.low > self.high:
             raise ValueError(f"low, {self.low}, is above high, {self.high}")
+        fields = type(self).model_fields
+        for key in _OTHERS[self.distribution]:
+            if getattr(self, key) != fields[key].default:  # run folders hold all keys, with the defaults of these
+                said = " and ".join(_OTHERS["lognormal" if self.distribution == "uniform" else "uniform"])
+                raise ValueError(f"a {self.distribution} distribution has no {key}; it takes {said}")
         return self
 
     def draw(self, count: int, rng: np.random.Generator) -> np.ndarray:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from sandbox.errors import NetworkError
 from sandbox.parts import Looks, SystemPart, Trial
 from sandbox.physics.memory import BYTES_PER_WEIGHT, require
 from sandbox.physics.network import Network
+from sandbox.settings import Settings
 from sandbox_layered.connections import Conv, Dense, Wiring
 from sandbox_layered.energies import Difference, Product
 from sandbox_layered.layers import Layers, Shape, group_name, size_of
@@ -27,17 +28,13 @@ Gains = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)
 TRIAL = Trial(network={"type": "layered", "layers": (3, 6, 2)}, inputs="input", outputs="output")
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class DenseConnection(_Settings):
+class DenseConnection(Settings):
     """Every unit of a layer with every unit of the next."""
 
     type: Literal["dense"] = "dense"
 
 
-class ConvConnection(_Settings):
+class ConvConnection(Settings):
     """A convolution with average pooling; the channels of the next layer follow from its number of units."""
 
     type: Literal["conv"]

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
+
+from sandbox.settings import Settings
 
 Node = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+def _each_once(nodes: list[int]) -> list[int]:
+    if len(set(nodes)) < len(nodes):
+        node, times = Counter(nodes).most_common(1)[0]
+        raise ValueError(f"names node {node} {times} times; name it once")
+    return nodes
+
+
 Nodes = Annotated[
-    str | Annotated[list[Node], Field(min_length=1)], Field(description="name of a group, or node indices")
+    str | Annotated[list[Node], Field(min_length=1), AfterValidator(_each_once)],
+    Field(description="name of a group, or node indices"),
 ]
 
 
@@ -21,7 +34,5 @@ def _without_control_characters(text: str) -> str:
 Text = Annotated[str, AfterValidator(_without_control_characters)]
 
 
-class Section(BaseModel):
-    """A table of a scene; unknown keys and numbers that are not finite are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+class Section(Settings):
+    """A table of a scene."""
