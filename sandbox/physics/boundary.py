@@ -75,7 +75,7 @@ class Boundary:
         return self.clamped.tobytes() + b"|" + self.pairs.tobytes()
 
     def clamp(self, nodes: npt.ArrayLike, values: npt.ArrayLike, components: npt.ArrayLike | None = None) -> Boundary:
-        """Hold components of nodes at values.
+        """Hold components of nodes at values; those held already are held at the new ones.
 
         Args:
             nodes: (n,) indices.
@@ -83,6 +83,7 @@ class Boundary:
             components: which components, all by default; ``[1]`` makes a roller that is free in x.
         """
         where, array = self._place(nodes, values, components, "clamped values")
+        self._check_once(where[0].ravel(), array, "is to be held at two values")
         clamped, held = self.clamped.copy(), self.values.copy()
         clamped[where] = True
         held[(slice(None), *where)] = array
@@ -102,10 +103,23 @@ class Boundary:
         stiffness: float,
         components: npt.ArrayLike | None = None,
     ) -> Boundary:
-        """Attach a spring from components of nodes to target values: energy ``stiffness/2*(s - target)**2`` each."""
+        """Attach a spring from components of nodes to target values: energy ``stiffness/2*(s - target)**2`` each.
+
+        Raises:
+            BoundaryError: naming a component that has a spring already.
+        """
         where, array = self._place(nodes, targets, components, "spring targets")
         if not np.isfinite(stiffness):
             raise BoundaryError(f"the spring stiffness must be finite; got {stiffness}")
+        if stiffness == 0:
+            return self  # and what has a spring keeps it
+        self._check_once(where[0].ravel(), None, "is to have two springs")
+        sprung = where[0].ravel()[(self.spring_stiffness[where] != 0).any(axis=1)]
+        if len(sprung):
+            raise BoundaryError(
+                f"node {int(sprung[0])} has a spring already. Two springs are one, with the sum of their stiffnesses "
+                "and the mean of their targets, weighted with these; or put one of them into a node law"
+            )
         k, t = self.spring_stiffness.copy(), self.spring_targets.copy()
         k[where] = stiffness
         t[(slice(None), *where)] = array
@@ -118,14 +132,26 @@ class Boundary:
             pairs: (Q, 2) node indices.
             targets: broadcast to (B, Q).
         """
-        pairs = np.asarray(pairs, dtype=np.int32).reshape(-1, 2)
-        self._check_nodes(pairs.ravel())
+        given = np.asarray(pairs)
+        if given.size and not np.issubdtype(given.dtype, np.integer):
+            raise BoundaryError(f"pairs must be node indices, whole numbers; got {given.dtype}")
+        self._check_nodes(given.ravel())
+        pairs = given.astype(np.int32).reshape(-1, 2)
+        same = pairs[pairs[:, 0] == pairs[:, 1]]
+        if len(same):
+            raise BoundaryError(f"a pair joins node {int(same[0, 0])} to itself")
+        if not np.isfinite(stiffness):
+            raise BoundaryError(f"the stiffness of a pair's spring must be finite; got {stiffness}")
         try:
             wanted = np.broadcast_to(np.asarray(targets, dtype=float), (self.batch, len(pairs)))
         except ValueError:
             raise BoundaryError(
                 f"pair targets have shape {np.shape(targets)}; expected {(self.batch, len(pairs))}: samples, pairs"
             ) from None
+        if not np.isfinite(wanted).all():
+            raise BoundaryError(
+                f"pair targets must be finite; pair {int(np.argwhere(~np.isfinite(wanted))[0, 1])} is not"
+            )
         return replace(
             self,
             pairs=np.concatenate([self.pairs, pairs]),
@@ -160,6 +186,14 @@ class Boundary:
         bad = nodes[(nodes < 0) | (nodes >= self.n_nodes)]
         if len(bad):
             raise BoundaryError(f"node {int(bad[0])} does not exist; nodes run from 0 to {self.n_nodes - 1}")
+
+    def _check_once(self, nodes: np.ndarray, values: np.ndarray | None, why: str) -> None:
+        """See that no node comes twice; with the same values (B, n, d) it may."""
+        order = np.argsort(nodes, kind="stable")
+        again = np.flatnonzero(np.diff(nodes[order]) == 0)
+        for first, second in zip(order[again], order[again + 1], strict=True):
+            if values is None or (values[:, first] != values[:, second]).any():
+                raise BoundaryError(f"node {int(nodes[first])} is named twice, and {why}")
 
     def _place(
         self, nodes: npt.ArrayLike, values: npt.ArrayLike, components: npt.ArrayLike | None, what: str

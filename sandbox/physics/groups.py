@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sandbox.errors import NetworkError
-from sandbox.physics.network import Network
+from sandbox.physics.network import Network, node_indices
 
 SIDES = {"left": (0, -1), "right": (0, 1), "bottom": (1, -1), "top": (1, 1), "back": (2, -1), "front": (2, 1)}
 """Name of each side: the axis it is on, and whether it has the smallest (-1) or largest (+1) coordinate.
@@ -74,7 +74,7 @@ def inside_box(network: Network, lower: npt.ArrayLike, upper: npt.ArrayLike) -> 
 
 
 def farthest_pair(network: Network, nodes: npt.ArrayLike | None = None) -> tuple[int, int]:
-    """The two nodes farthest apart, among ``nodes`` or all; periodic images are not considered.
+    """The two nodes farthest apart, among ``nodes`` (indices or a mask) or all; periodic images are not considered.
 
     Raises:
         NetworkError: if there are fewer than two nodes to choose from.
@@ -82,7 +82,7 @@ def farthest_pair(network: Network, nodes: npt.ArrayLike | None = None) -> tuple
     from scipy.spatial import ConvexHull, QhullError
     from scipy.spatial.distance import pdist
 
-    chosen = np.arange(network.n_nodes) if nodes is None else np.unique(np.asarray(nodes, dtype=np.int64))
+    chosen = np.arange(network.n_nodes) if nodes is None else np.unique(node_indices("nodes", nodes, network.n_nodes))
     if len(chosen) < 2:
         raise NetworkError(f"the farthest pair of {len(chosen)} nodes was asked for; give at least two")
     if len(chosen) > 500 and network.dimension > 1:  # the extremes are on the convex hull; flat sets have none
@@ -122,7 +122,7 @@ def boundary_pairs(
         raise NetworkError("a 1D network has no boundary pairs; choose the nodes by hand")
     x = network.positions
     try:
-        simplices = np.sort(Delaunay(x).simplices, axis=1)
+        simplices = np.sort(Delaunay(x - x.mean(axis=0)).simplices, axis=1)
     except (QhullError, ValueError) as error:
         raise NetworkError("boundary pairs need nodes that do not all lie in one line or plane") from error
     i, j = np.triu_indices(len(boundary), 1)
