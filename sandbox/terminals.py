@@ -42,17 +42,17 @@ class Terminals:
     @classmethod
     def at(cls, nodes: npt.ArrayLike, component: int = 0) -> Terminals:
         """Node components whose value is clamped or read."""
-        return cls(np.asarray(nodes, dtype=int).reshape(-1), "value", component)
+        return cls(_indices(nodes).reshape(-1), "value", component)
 
     @classmethod
     def pushing(cls, nodes: npt.ArrayLike, component: int = 0) -> Terminals:
         """Node components on which the input is an external force or an injected current."""
-        return cls(np.asarray(nodes, dtype=int).reshape(-1), "force", component)
+        return cls(_indices(nodes).reshape(-1), "force", component)
 
     @classmethod
     def across(cls, pairs: npt.ArrayLike) -> Terminals:
         """Pairs of nodes."""
-        return cls(np.asarray(pairs, dtype=int).reshape(-1, 2), "pair")
+        return cls(_indices(pairs).reshape(-1, 2), "pair")
 
     def __len__(self) -> int:
         return len(self.nodes)
@@ -141,7 +141,8 @@ class Terminals:
     def pair_places(self, system: System, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """States (B, n, D), (B, n, D) of the two ends of every pair at which the pair reads ``values`` (B, n)."""
         rest = system.rest_state()
-        a, b = rest[self.nodes[:, 0]], rest[self.nodes[:, 1]]
+        shift = system.network.pair_shifts(self.nodes) if system.components > 1 else 0.0
+        a, b = rest[self.nodes[:, 0]], rest[self.nodes[:, 1]] + shift
         length = np.linalg.norm(b - a, axis=1, keepdims=True)
         if system.components == 1:
             return np.zeros((*values.shape, 1)), values[..., None] + 0 * a
@@ -153,7 +154,7 @@ class Terminals:
             )
         middle, direction = (a + b) / 2, (b - a) / length
         half = values[..., None] * direction / 2
-        return middle - half, middle + half
+        return middle - half, middle + half - shift
 
     def nudge(self, boundary: Boundary, targets: np.ndarray, beta: float) -> Boundary:
         """Attach a spring of stiffness beta from every terminal to its target (B, n)."""
@@ -178,12 +179,28 @@ class Terminals:
         if system.components == 1:
             direction = np.ones_like(difference)
         else:
+            difference = difference + system.network.pair_shifts(self.nodes)
             length = np.linalg.norm(difference, axis=-1, keepdims=True)
             # Between nodes at one place there is no direction, and no gradient.
             direction = np.divide(difference, length, out=np.zeros_like(difference), where=length > 0)
         np.add.at(gradient, np.s_[:, self.nodes[:, 0]], -error[..., None] * direction)  # pyright: ignore[reportArgumentType]
         np.add.at(gradient, np.s_[:, self.nodes[:, 1]], error[..., None] * direction)  # pyright: ignore[reportArgumentType]
         return gradient
+
+
+def _indices(nodes: npt.ArrayLike) -> np.ndarray:
+    """Node indices; a mask would be read as the nodes 1 and 0, and 1.7 as 1.
+
+    Raises:
+        BoundaryError: for anything else.
+    """
+    array = np.asarray(nodes)
+    if array.size == 0:
+        return array.astype(int)
+    if not np.issubdtype(array.dtype, np.integer):
+        hint = "; of a mask take np.flatnonzero" if array.dtype == bool else ""
+        raise BoundaryError(f"terminals are at node indices, whole numbers; got {array.dtype}{hint}")
+    return array.astype(int)
 
 
 def check_overlaps(inputs: Terminals, outputs: Terminals, surroundings: Boundary) -> None:

@@ -130,22 +130,25 @@ class Material(Shown):
     def frame(self, pairs: np.ndarray) -> np.ndarray:
         """How the variable of each edge, then of each pair, follows from the state: (E + Q, D + 1).
 
-        Distance: the periodic shift of the bond vector. Projection: a direction n and an offset c, with
-        ``v = n . (s_j - s_i) + c``.
+        Distance: the periodic shift of the bond vector; of a pair, to the nearest image at the reference positions.
+        Projection: a direction n and an offset c, with ``v = n . (s_j - s_i) + c``.
         """
         dim, network = self.components, self.network
         table = np.zeros((network.n_edges + len(pairs), dim + 1))
         if self.law.variable == "d":
             table[:, 0] = 1.0
-        elif self.geometry == "distance":
-            table[: network.n_edges, :dim] = network.shifts
+            return table
+        shifts = np.concatenate([network.shifts, network.pair_shifts(pairs)])
+        if self.geometry == "distance":
+            table[:, :dim] = shifts
         else:
             x = network.positions
-            vectors = np.concatenate([network.bond_vectors(), x[pairs[:, 1]] - x[pairs[:, 0]]])
+            ends = np.concatenate([network.edges, pairs])
+            vectors = x[ends[:, 1]] - x[ends[:, 0]] + shifts
             if len(pairs):
                 _check_pairs(x, pairs)
             table[:, :dim] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-            table[: network.n_edges, dim] = np.sum(table[: network.n_edges, :dim] * network.shifts, axis=1)
+            table[:, dim] = np.sum(table[:, :dim] * shifts, axis=1)
         return table
 
     def rest_state(self) -> np.ndarray:

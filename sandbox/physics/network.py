@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -72,7 +73,7 @@ class Network(Shown):
         if len(loops):
             e = int(loops[0])
             raise NetworkError(f"edge {e} joins node {edges[e, 0]} to itself; remove it or use a larger periodic cell")
-        groups = {str(name): _indices(str(name), nodes, n) for name, nodes in self.groups.items()}
+        groups = {str(name): node_indices(str(name), nodes, n) for name, nodes in self.groups.items()}
         set_ = object.__setattr__
         set_(self, "positions", positions)
         set_(self, "edges", np.array(edges, dtype=np.int32, order="C"))
@@ -128,6 +129,23 @@ class Network(Shown):
         change = self.lengths(positions) - reference
         none = np.broadcast_to(self.lengthless, change.shape)
         return np.divide(change, reference, out=np.full_like(change, np.nan), where=~none)
+    def pair_shifts(self, pairs: npt.ArrayLike) -> np.ndarray:
+        """Image offsets of pairs of nodes (Q, 2), (Q, D), as those of edges: from the first to the nearest image of
+        the second, at the reference positions. Zero in a network without a cell.
+        """
+        ends = np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
+        if self.cell is None or not len(ends):
+            return np.zeros((len(ends), self.dimension))
+        gaps = self.positions[ends[:, 1]] - self.positions[ends[:, 0]]
+        period = np.any(self.cell != 0, axis=1)
+        # Rounded fractions of the cell, and their neighbours: in a skew cell the nearest image may be one of these.
+        nearest = -np.round(gaps @ np.linalg.pinv(self.cell)) * period
+        steps = np.array(list(product((0.0, -1.0, 1.0), repeat=self.dimension))) * period
+        shifts = (nearest[:, None, :] + steps) @ self.cell
+        lengths = np.linalg.norm(gaps[:, None, :] + shifts, axis=-1)
+        here = np.linalg.norm(gaps, axis=-1)
+        lengths = np.where((shifts == 0).all(axis=-1), here[:, None] * (1 - 1e-9), lengths)  # halfway: no shift
+        return shifts[np.arange(len(ends)), np.argmin(lengths, axis=1)]
 
     def nodes(self, group: str) -> np.ndarray:
         """Indices of the nodes of a named group.
@@ -201,7 +219,7 @@ def _numbers(name: str, values: Any, dtype: npt.DTypeLike | None = None) -> np.n
         raise NetworkError(f"{name} must be a table of numbers: {error}") from None
 
 
-def _indices(name: str, nodes: Any, n: int) -> np.ndarray:
+def node_indices(name: str, nodes: Any, n: int) -> np.ndarray:
     """Node indices of a group given as indices or as a mask, sorted as given, checked."""
     array = np.atleast_1d(np.asarray(nodes))
     if array.dtype == bool:

@@ -104,13 +104,13 @@ def bond_functions(kind: Kind) -> BondFunctions:
 
     @ti.func
     def pair_energy(x: ti.template(), i, j, b, q, pair_frame: ti.template(), pair_springs: ti.template()):
-        _, v = variable(gap_between(x, i, j), pair_frame, q, False)
+        _, v = variable(gap_between(x, i, j), pair_frame, q, True)
         off = v - pair_springs[b, 1, q]
         return 0.5 * pair_springs[b, 0, q] * off * off
 
     @ti.func
     def pair_force(gap, b, q, pair_frame: ti.template(), pair_springs: ti.template()):
-        n, v = variable(gap, pair_frame, q, False)
+        n, v = variable(gap, pair_frame, q, True)
         return n * per_length(pair_springs[b, 0, q] * (v - pair_springs[b, 1, q]), v)
 
     @ti.func
