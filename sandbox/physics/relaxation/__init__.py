@@ -57,6 +57,10 @@ def relax(
     ``max_iterations`` bounds the evaluations of Newton's methods; sweeps and FIRE, whose iterations are cheaper and
     more numerous, take a hundred times as many.
     """
+    if not 0 <= tolerance < 1:
+        raise SandboxError(f"the tolerance is {tolerance}; it is a part of the forces at play, from 0 to below 1")
+    if isinstance(max_iterations, bool) or not isinstance(max_iterations, (int, np.integer)) or max_iterations < 1:
+        raise SandboxError(f"max_iterations is {max_iterations!r}; expected a whole number, at least 1")
     problem = pose(material, boundary, stiffness, knobs, start, tolerance, max_iterations)
     holding.check(problem)
     result = audited(taming.relax(problem, _method(method, problem).relax), tolerance)

@@ -110,4 +110,6 @@ def pose(
             sample, node, _ = np.argwhere(~np.isfinite(state))[0]
             raise BoundaryError(f"the start of sample {sample} is not finite at node {node}")
     state = np.where(boundary.clamped, boundary.values, state)
+    # Kernels take contiguous arrays only.
+    theta, state = np.ascontiguousarray(theta), np.ascontiguousarray(state)
     return Problem(material, boundary, theta, knobs, state, tolerance, max_iterations)
