@@ -32,7 +32,7 @@ def delaunay(positions: npt.ArrayLike) -> Network:
         raise NetworkError("positions contain a coordinate that is not finite; remove that point")
     dim = points.shape[1]
     try:
-        triangulation = Delaunay(points)
+        triangulation = Delaunay(points - points.mean(axis=0))  # far from the origin Qhull takes neighbours for one
     except (QhullError, ValueError) as error:
         raise NetworkError(
             f"{len(points)} points cannot be triangulated: at least {dim + 1} are needed, "
