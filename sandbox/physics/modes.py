@@ -27,7 +27,8 @@ class Modes:
 
     Attributes:
         frequencies: (M,) angular frequencies, radians per unit of time. Where the state is unstable, so that the
-            square of the frequency is negative, minus the rate of growth.
+            square of the frequency is negative, minus the rate of growth. Zero where the square is no larger than its
+            rounding: of a rigid motion, say.
         shapes: (M, N, D) displacements, zero where clamped, normalized so that ``sum(mass*shape**2) = 1``.
     """
 
@@ -129,6 +130,8 @@ def normal_modes(
     squares, vectors = eigh(dense, subset_by_index=(0, last - 1))
     shapes = np.zeros((last, m.size))
     shapes[:, free] = (vectors / root[:, None]).T
+    stiffest = float(np.abs(dense).sum(axis=1).max(initial=0.0))  # at least the largest square
+    squares = np.where(np.abs(squares) <= len(free) * np.finfo(float).eps * stiffest, 0.0, squares)
     frequencies = np.sign(squares) * np.sqrt(np.abs(squares))
     return Modes(frequencies, shapes.reshape(last, *boundary.clamped.shape))
 
