@@ -42,7 +42,7 @@ def move(setup: Setup, reporter: Reporter, keeper: Keeper) -> tuple[xr.Dataset, 
             keeper.pause(motion.state)
     data = motion.dataset()
     energy = (data["potential_energy"] + data["kinetic_energy"]).to_numpy()
-    figures: dict[str, Any] = {"steps": motion.step, "final energy": float(energy[-1])}
+    figures: dict[str, Any] = {"steps": motion.step, "final energy": motion.energy()}
     if inertia[1] == 0 and not settings.shake:
         figures["energy drift"] = float(np.abs(energy - energy[0]).max() / max(abs(energy[0]), 1e-300))
     return data, figures
@@ -91,11 +91,24 @@ class Motion:
 
     def go_on(self) -> float:
         """Integrate one piece; returns the energy where it was recorded last."""
-        inertia, settings = self.setup.scene.system.inertia(), self.settings
-        assert inertia is not None
         began = time.monotonic()
         steps = self._length()
-        piece = simulate(
+        piece = self._simulate(steps, self.settings.every)
+        self._keep(piece)
+        self._positions, self._velocities, self.step = piece.final.positions, piece.final.velocities, piece.final.step
+        took = max(time.monotonic() - began, 1e-6)
+        self._next = int(np.clip(steps * PIECE_SECONDS / took, 1, self._longest))
+        return float(piece.energy[-1, 0])
+
+    def energy(self) -> float:
+        """Potential and kinetic energy now, whether or not this time is one of those that are recorded."""
+        return float(self._simulate(0, 1).energy[-1, 0])
+
+    def _simulate(self, steps: int, every: int) -> Trajectory:
+        """Integrate so many steps from here."""
+        inertia, settings = self.setup.scene.system.inertia(), self.settings
+        assert inertia is not None
+        return simulate(
             self.system,
             self.setup.boundary,
             time_step=settings.time_step,
@@ -108,13 +121,8 @@ class Motion:
             velocities=self._velocities,
             drive=self._drives,
             first_step=self.step,
-            every=settings.every,
+            every=every,
         )
-        self._keep(piece)
-        self._positions, self._velocities, self.step = piece.final.positions, piece.final.velocities, piece.final.step
-        took = max(time.monotonic() - began, 1e-6)
-        self._next = int(np.clip(steps * PIECE_SECONDS / took, 1, self._longest))
-        return float(piece.energy[-1, 0])
 
     def _length(self) -> int:
         """Steps of the next piece: whole intervals between records, or a part of one, whose end is not recorded.

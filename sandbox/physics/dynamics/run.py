@@ -57,7 +57,7 @@ class Run:
         self.time_step, self.seed = time_step, seed
         if temperature.any() and not damping.any():
             raise SandboxError("a temperature needs damping, the coupling to the bath; the damping is zero everywhere")
-        wave_of, waves = _waves(drives, boundary)
+        wave_of, waves = _waves(drives, boundary, time_step)
         outside = bool(boundary.forces.any() or boundary.spring_stiffness.any())
         kind = Kind(
             law=material.law,
@@ -214,7 +214,7 @@ class Run:
             )
 
 
-def _waves(drives: list[Drive], boundary: Boundary) -> tuple[np.ndarray, np.ndarray]:
+def _waves(drives: list[Drive], boundary: Boundary, time_step: float) -> tuple[np.ndarray, np.ndarray]:
     """Which drive each component follows, (N*D,) or -1, and the waves (B, drives, D + 2): amplitudes, omega, phase."""
     batch, n_nodes, dim = boundary.values.shape
     wave_of = np.full((n_nodes, dim), -1, dtype=np.int32)
@@ -238,7 +238,13 @@ def _waves(drives: list[Drive], boundary: Boundary) -> tuple[np.ndarray, np.ndar
             raise BoundaryError(f"node {int(taken[0])} is driven twice in the same component; add the drives up")
         wave_of[np.ix_(nodes, axes)] = number
         waves[:, number, :dim] = _each("amplitude", drive.amplitude, batch)[:, None] * direction
-        waves[:, number, dim] = 2.0 * pi * _each("frequency", drive.frequency, batch)
+        frequency = _each("frequency", drive.frequency, batch)
+        if (np.abs(frequency) * time_step >= 0.5).any():
+            raise BoundaryError(
+                f"a drive of frequency {frequency[np.argmax(np.abs(frequency))]:.4g} takes less than two time steps of "
+                f"{time_step:.4g} for a period, and would be seen as a slower one; take a shorter time step"
+            )
+        waves[:, number, dim] = 2.0 * pi * frequency
         waves[:, number, dim + 1] = _each("phase", drive.phase, batch)
     return wave_of.ravel(), waves
 
