@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,6 +49,8 @@ class Frame:
             ("edge", self.edges, self.network.n_edges),
         ):
             for name, array in values.items():
+                if not name.strip() or not name.isprintable() or set(name) & set(':"<>&'):
+                    raise RunError(f'{name!r} cannot be a name of values in a file: rename it, without : " < > &')
                 if array.ndim not in (1, 2) or len(array) != count:
                     raise RunError(f"{name} has shape {array.shape}; a value for each of {count} {kind}s is needed")
                 if array.dtype.kind not in "biuf":
@@ -158,6 +160,19 @@ def _roles(setup: Setup) -> dict[str, np.ndarray]:
         inputs, outputs = setup.terminals
         return {"input": np.unique(inputs.all_nodes), "output": np.unique(outputs.all_nodes)}
     return {"clamped": np.flatnonzero(setup.boundary.clamped.any(axis=1))}
+
+
+def refuse_taken(values: Iterable[str], own: Iterable[str], form: str) -> None:
+    """See that no values go by a name that a format has for something of its own, and none twice.
+
+    Raises:
+        RunError: naming them.
+    """
+    taken = set(own)
+    for name in values:
+        if name in taken:
+            raise RunError(f"values cannot be called {name!r} in {form}, where the name is taken; rename them")
+        taken.add(name)
 
 
 def columns(values: Mapping[str, Any]) -> dict[str, np.ndarray]:

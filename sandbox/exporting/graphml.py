@@ -7,7 +7,7 @@ from pathlib import Path
 import networkx as nx
 
 from sandbox.errors import RunError
-from sandbox.exporting.frames import Frame, columns
+from sandbox.exporting.frames import Frame, columns, refuse_taken
 from sandbox.physics.graphs.conversion import to_networkx
 
 
@@ -20,13 +20,16 @@ def write_graphml(frame: Frame, path: Path) -> None:
     have ``shift_x`` and so on, the image offset from the lower to the higher node, and ``cell``.
 
     Raises:
-        RunError: if the network has no edges: a layered system has arrays, not edges.
+        RunError: if the network has no edges: a layered system has arrays, not edges; if values have a name of these.
     """
     network = frame.network
     if not network.n_edges:
         raise RunError(
             "the network has no edges, as in a layered system, so there is no graph to write; its arrays are in data.nc"
         )
+    shifts = [f"shift_{axis}" for axis in "xyz"]
+    refuse_taken(columns(frame.nodes), ("x", "y", "z", "group", "role"), "GraphML")
+    refuse_taken(columns(frame.edges), ("index", "first", "second", *shifts), "GraphML")
     graph = to_networkx(network, first=network.edges[:, 0], second=network.edges[:, 1], **columns(frame.edges))
     moved = {} if frame.positions is network.positions else {"position": frame.positions}
     values = columns({**moved, **frame.nodes})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sandbox.exporting.frames import Frame, in_space
+from sandbox.exporting.frames import Frame, in_space, refuse_taken
 
 NAMES = {"velocity": "velo"}
 """What readers call a column."""
@@ -27,7 +27,9 @@ def write_xyz(frames: Iterable[Frame], path: Path) -> None:
 
 
 def _write(frame: Frame, write: Callable[[str], object]) -> None:
-    values = {NAMES.get(name, name).replace(" ", "_"): np.asarray(v) for name, v in frame.nodes.items()}
+    names = [NAMES.get(name, name).replace(" ", "_") for name in frame.nodes]
+    refuse_taken(names, ("species", "pos", "role"), "an XYZ file")
+    values = {name: np.asarray(v) for name, v in zip(names, frame.nodes.values(), strict=True)}
     values = {name: in_space(v) if v.ndim == 2 and v.shape[1] <= 3 else v for name, v in values.items()}
     properties = ["species:S:1", "pos:R:3", "role:S:1"]
     properties += [f"{name}:R:{1 if v.ndim == 1 else v.shape[1]}" for name, v in values.items()]

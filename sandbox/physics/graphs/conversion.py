@@ -76,10 +76,17 @@ def to_networkx(network: Network, **edge_arrays: npt.ArrayLike) -> nx.Graph:
         edge_arrays: further attributes of the edges, each an array (E, ...).
 
     Raises:
-        NetworkError: if an array does not have one entry per edge, or takes a name that is used already.
+        NetworkError: if an array does not have one entry per edge, or takes a name that is used already; if the name of
+            a group has a comma in it, or blanks at its ends.
     """
     import networkx as nx
 
+    for name in network.groups:
+        if "," in name or name != name.strip() or not name:
+            raise NetworkError(
+                f"the group {name!r} cannot be told from others in a list of names: rename it, without commas, and "
+                "without blanks at its ends"
+            )
     low_high = np.sort(network.edges, axis=1)
     parallel = len(np.unique(low_high, axis=0)) < network.n_edges
     columns: dict[str, list[Any]] = {"index": list(range(network.n_edges))}
