@@ -75,6 +75,8 @@ class Setup:
                 elif clamp.value is not None:
                     given = shares[number] * _components(clamp.value, len(which), "value")
                     values = np.broadcast_to(given, values.shape)
+                if (shares == 1).all():  # loads that are turned by hand may cross
+                    _agree(boundary, nodes, which, values)
                 boundary = boundary.clamp(nodes, values, which)
         for number, push in enumerate(self.scene.push):
             with _at(f"push[{number}]"):
@@ -262,6 +264,18 @@ def _components(given: float | list[float], count: int, what: str) -> np.ndarray
     if array.ndim and array.shape != (count,):
         raise SandboxError(f"{what} has {array.size} numbers; {count} components take {count}")
     return np.broadcast_to(array, (count,))
+
+
+def _agree(boundary: Boundary, nodes: np.ndarray, components: list[int], values: np.ndarray) -> None:
+    """See that no component is held elsewhere by an earlier clamp."""
+    where = np.ix_(nodes, components)
+    off = np.argwhere(boundary.clamped[where] & ~np.isclose(boundary.values[0][where], values, rtol=1e-12, atol=0.0))
+    if len(off):
+        node, component = int(nodes[off[0, 0]]), components[off[0, 1]]
+        raise SandboxError(
+            f"component {component} of node {node} is held at {boundary.values[0, node, component]:.6g} by an earlier "
+            f"clamp, and at {values[tuple(off[0])]:.6g} by this one; leave the node out of one of them"
+        )
 
 
 def _seed(seed: int) -> int:
