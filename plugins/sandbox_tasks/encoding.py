@@ -17,6 +17,9 @@ Arrangement = Literal["interleaved", "concatenated"]
 Code = Literal["ordinal", "one-hot"]
 Scaling = Literal["each feature", "together"]
 
+ROUNDING = 1e-14
+"""Numbers that differ by this part are the same but for rounding, some fifty units in the last place."""
+
 
 @dataclass(frozen=True, eq=False)
 class MinMax:
@@ -43,9 +46,11 @@ class MinMax:
 
     @property
     def span(self) -> np.ndarray:
-        """(F,) width of the scale; 1 for a feature that is the same in all training data, which is mapped to 0."""
+        """(F,) width of the scale; 1 for a feature that is the same in all training data, but for rounding, which is
+        mapped to 0.
+        """
         width = self.high - self.low
-        return np.where(width > 0, width, 1.0)
+        return np.where(width > ROUNDING * np.maximum(np.abs(self.low), np.abs(self.high)), width, 1.0)
 
     def scale(self, data: np.ndarray) -> np.ndarray:
         """Data (S, F) on this scale, clipped to [0, 1]."""
