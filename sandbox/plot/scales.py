@@ -31,7 +31,7 @@ class ColourScale:
         finite = np.concatenate([np.ravel(s)[np.isfinite(np.ravel(s))] for s in samples])
         self.label = label
         self.empty = len(finite) == 0
-        self.missing = any(np.isnan(s).any() for s in samples)
+        self.missing = any(not np.isfinite(s).all() for s in samples)
         low, high = (0.0, 1.0) if self.empty else (float(finite.min()), float(finite.max()))
         if signed:
             high = max(abs(low), abs(high)) or 1.0
