@@ -268,7 +268,7 @@ def _components(given: float | list[float], count: int, what: str) -> np.ndarray
 
 def _agree(boundary: Boundary, nodes: np.ndarray, components: list[int], values: np.ndarray) -> None:
     """See that no component is held elsewhere by an earlier clamp."""
-    where = np.ix_(nodes, components)
+    where = np.ix_(nodes, np.asarray(components))
     off = np.argwhere(boundary.clamped[where] & ~np.isclose(boundary.values[0][where], values, rtol=1e-12, atol=0.0))
     if len(off):
         node, component = int(nodes[off[0, 0]]), components[off[0, 1]]

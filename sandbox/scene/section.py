@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from sandbox.settings import Settings
 
 Node = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+def _no_mask(nodes: Any) -> Any:
+    if isinstance(nodes, list) and any(isinstance(node, bool) for node in nodes):
+        raise ValueError("true and false are no numbers; write the indices of the nodes")
+    return nodes
 
 
 def _each_once(nodes: list[int]) -> list[int]:
@@ -21,6 +27,7 @@ def _each_once(nodes: list[int]) -> list[int]:
 
 Nodes = Annotated[
     str | Annotated[list[Node], Field(min_length=1), AfterValidator(_each_once)],
+    BeforeValidator(_no_mask),
     Field(description="name of a group, or node indices"),
 ]
 
