@@ -146,7 +146,7 @@ class Material(Shown):
             ends = np.concatenate([network.edges, pairs])
             vectors = x[ends[:, 1]] - x[ends[:, 0]] + shifts
             if len(pairs):
-                _check_pairs(x, pairs)
+                _check_pairs(x, pairs, vectors[network.n_edges :])
             table[:, :dim] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
             table[:, dim] = np.sum(table[:, :dim] * shifts, axis=1)
         return table
@@ -222,14 +222,13 @@ class Material(Shown):
 _NO_PAIRS = np.zeros((0, 2), dtype=np.int32)
 
 
-def _check_pairs(positions: np.ndarray, pairs: np.ndarray) -> None:
-    """See that linearized geometry has a direction for pairs (Q, 2).
+def _check_pairs(positions: np.ndarray, pairs: np.ndarray, vectors: np.ndarray) -> None:
+    """See that linearized geometry has a direction for pairs (Q, 2), whose ends are ``vectors`` (Q, D) apart.
 
     Raises:
         BoundaryError: naming the nodes of one that has none.
     """
-    apart = np.linalg.norm(positions[pairs[:, 1]] - positions[pairs[:, 0]], axis=1)
-    none = np.flatnonzero(lengthless(apart, np.abs(positions[pairs]).sum(axis=(1, 2))))
+    none = np.flatnonzero(lengthless(np.linalg.norm(vectors, axis=1), np.abs(positions[pairs]).sum(axis=(1, 2))))
     if len(none):
         raise BoundaryError(
             f"nodes {' and '.join(map(str, pairs[none[0]].tolist()))} are at one place, so linearized geometry has no "

@@ -129,6 +129,7 @@ class Network(Shown):
         change = self.lengths(positions) - reference
         none = np.broadcast_to(self.lengthless, change.shape)
         return np.divide(change, reference, out=np.full_like(change, np.nan), where=~none)
+
     def pair_shifts(self, pairs: npt.ArrayLike) -> np.ndarray:
         """Image offsets of pairs of nodes (Q, 2), (Q, D), as those of edges: from the first to the nearest image of
         the second, at the reference positions. Zero in a network without a cell.
