@@ -187,9 +187,11 @@ def landscape_kernels(
                 j = ends[e, 1]
                 mine = ti.Vector.zero(ti.f64, dim)
                 other = ti.Vector.zero(ti.f64, dim)
+                reach = 0.0
                 for c in ti.static(range(dim)):
                     mine[c] = here[i * dim + c]
                     other[c] = here[j * dim + c]
+                    reach += ti.abs(mine[c]) + ti.abs(other[c])
                 v, n = variable(e, mine, other, frame)
                 tension = 0.0
                 curvature = 0.0
