@@ -210,7 +210,10 @@ class Setup:
             return nodes
         nodes = np.asarray(given, dtype=int)
         if nodes.size and (nodes.min() < 0 or nodes.max() >= self.network.n_nodes):
-            raise SandboxError(f"nodes {given} do not all exist; they run from 0 to {self.network.n_nodes - 1}")
+            raise SandboxError(
+                f"there is no node {_first_outside(nodes, self.network.n_nodes)}; nodes run from 0 to "
+                f"{self.network.n_nodes - 1}"
+            )
         return nodes
 
     def unit(self, quantity: Powers) -> str:
@@ -257,6 +260,10 @@ def _expect(made: object, kind: type, part: Part) -> None:
             f"{type(part).__name__}.build gave a {type(made).__name__}; it must give a sandbox {kind.__name__}, which "
             "is for the plugin's author to mend"
         )
+
+
+def _first_outside(nodes: np.ndarray, count: int) -> int:
+    return int(nodes[(nodes < 0) | (nodes >= count)][0])
 
 
 def _components(given: float | list[float], count: int, what: str) -> np.ndarray:

@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -20,6 +19,7 @@ from sandbox import hookspecs
 from sandbox.errors import PluginError
 from sandbox.importing import uncollected
 from sandbox.parts import Controller, Graph, Part, SystemPart, TaskPart
+from sandbox.suggestions import did_you_mean, listed
 
 GROUP = "sandbox"
 BLOCK = "SANDBOX_BLOCK"
@@ -69,9 +69,7 @@ class Parts(Mapping[str, type[Part]]):
 
     def __getitem__(self, name: str) -> type[Part]:
         if name not in self._parts:
-            near = get_close_matches(name, self._parts, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            known = ", ".join(sorted(self._parts)) or "none"
+            hint, known = did_you_mean(name, self._parts), listed(sorted(self._parts))
             absent = [f"{p.name} {p.state}" for p in self._found if p.state != "loaded"]
             note = f"; plugins that are not in use: {', '.join(absent)} (see `sandbox plugins`)" if absent else ""
             raise PluginError(f"there is no {self.kind} {name!r}; {hint}known: {known}{note}")
@@ -147,10 +145,8 @@ class Plugins:
             plugin.hooks = sorted(c.name for c in callers)
             unknown = [h for h in plugin.hooks if not hasattr(hookspecs, h)]
             if unknown:
-                near = get_close_matches(unknown[0], dir(hookspecs), n=1)
-                raise PluginError(
-                    f"implements an unknown hook {unknown[0]!r}" + (f"; did you mean {near[0]!r}?" * bool(near))
-                )
+                hint = did_you_mean(unknown[0], dir(hookspecs), "; did you mean {!r}?")
+                raise PluginError(f"implements an unknown hook {unknown[0]!r}{hint}")
             for caller in callers:
                 if caller.name in _HOOKS:
                     self._register(plugin, module, caller)
@@ -269,9 +265,8 @@ def block(names: Iterable[str]) -> None:
     known = {entry.name for entry in entry_points(group=GROUP)}
     for name in added:
         if name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise PluginError(f"there is no plugin {name!r} to block; {hint}plugins: {', '.join(sorted(known))}")
+            hint = did_you_mean(name, known)
+            raise PluginError(f"there is no plugin {name!r} to block; {hint}plugins: {listed(sorted(known))}")
     os.environ[BLOCK] = ",".join(dict.fromkeys([*_blocked(), *added]))
     plugins.cache_clear()
 

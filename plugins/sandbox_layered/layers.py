@@ -14,6 +14,7 @@ from pydantic import Field
 
 from sandbox.errors import NetworkError
 from sandbox.physics.network import Network
+from sandbox.suggestions import listed
 
 Count = Annotated[int, Field(gt=0, le=2**24)]
 Shape = tuple[int, ...]
@@ -50,10 +51,9 @@ class Layers:
         """
         numbers = sorted(int(found[1]) for name in network.groups if (found := _NAME.fullmatch(name)))
         if len(numbers) < 2 or numbers != list(range(1, len(numbers) + 1)):
-            known = ", ".join(network.groups) or "none"
             raise NetworkError(
                 "a layered system needs a network with the groups 'layer 1', 'layer 2', ... (two or more), as the "
-                f"graph 'layered' makes them; this network has the groups: {known}"
+                f"graph 'layered' makes them; this network has the groups: {listed(network.groups)}"
             )
         groups = [network.nodes(group_name(number)) for number in numbers]
         if not np.array_equal(np.concatenate(groups), np.arange(network.n_nodes)):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from functools import cached_property
 from itertools import product
 from typing import Any
@@ -17,6 +16,7 @@ from scipy.sparse.csgraph import connected_components
 from sandbox.errors import NetworkError
 from sandbox.physics.transverse import lengthless
 from sandbox.shown import Shown
+from sandbox.suggestions import did_you_mean, listed
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,9 +155,7 @@ class Network(Shown):
             NetworkError: if there is no such group; names the nearest ones.
         """
         if group not in self.groups:
-            near = get_close_matches(group, self.groups, n=3)
-            known = ", ".join(sorted(self.groups)) or "none"
-            hint = f"did you mean {near[0]!r}? " if near else ""
+            hint, known = did_you_mean(group, self.groups), listed(sorted(self.groups))
             raise NetworkError(f"the network has no group {group!r}; {hint}groups: {known}")
         return self.groups[group]
 
@@ -204,7 +202,7 @@ class Network(Shown):
 
     def __repr__(self) -> str:
         kind = "free" if self.cell is None else "periodic"
-        names = f", groups {', '.join(self.groups)}" if self.groups else ""
+        names = f", groups {listed(self.groups)}" if self.groups else ""
         return f"Network({self.n_nodes} nodes, {self.n_edges} edges, {self.dimension}D, {kind}{names})"
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+
+from sandbox.suggestions import did_you_mean, listed
 
 MAX_MISTAKES = 20
 """Mistakes that are shown; the others are counted."""
@@ -21,9 +22,7 @@ def explain(error: ValidationError, model: type[BaseModel]) -> list[str]:
         given = item.get("input")
         if item["type"] == "extra_forbidden":
             valid = _fields_at(model, item["loc"][:-1])
-            near = get_close_matches(str(item["loc"][-1]), valid, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            message = f"there is no such key; {hint}valid keys: {', '.join(valid)}"
+            message = f"there is no such key; {did_you_mean(str(item['loc'][-1]), valid)}valid keys: {listed(valid)}"
         elif item["type"] == "missing":
             message = "is missing"
         elif isinstance(given, (str, int, float, bool, list)):

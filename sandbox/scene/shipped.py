@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 
 from sandbox.errors import SceneError
+from sandbox.suggestions import did_you_mean, listed
 
 
 def folder() -> Path:
@@ -37,8 +37,5 @@ def find(name: str | Path) -> Path:
         return path
     if text in names():
         return folder() / f"{text}.toml"
-    near = get_close_matches(text, names(), n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    raise SceneError(
-        f"there is no scene {text!r}; {hint}scenes: {', '.join(names())}; or give the path of a .toml file"
-    )
+    hint = did_you_mean(text, names())
+    raise SceneError(f"there is no scene {text!r}; {hint}scenes: {listed(names())}; or give the path of a .toml file")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from difflib import get_close_matches
 
 from sandbox.errors import PluginError, printable
 from sandbox.plugins import Plugin, plugins, use
+from sandbox.suggestions import did_you_mean, listed
 from sandbox.testing import check_part
 from sandbox.validation.check import Check, print_table
 
@@ -51,9 +51,8 @@ def find(name: str) -> Plugin:
         return use(name)
     found = {plugin.name: plugin for plugin in plugins().found}
     if name not in found:
-        near = get_close_matches(name, found, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise PluginError(f"there is no plugin {name!r}; {hint}plugins: {', '.join(found)}; or give a .py file")
+        hint = did_you_mean(name, found)
+        raise PluginError(f"there is no plugin {name!r}; {hint}plugins: {listed(found)}; or give a .py file")
     plugin = found[name]
     if plugin.state != "loaded":
         raise PluginError(f"the plugin {name!r} is {plugin.state}{': ' * bool(plugin.error)}{plugin.error}")

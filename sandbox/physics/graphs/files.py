@@ -12,8 +12,6 @@ of the node's groups, separated by commas. Nothing in a file is ever executed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from difflib import get_close_matches
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -24,9 +22,12 @@ import numpy as np
 from sandbox.errors import NetworkError
 from sandbox.physics.graphs.conversion import finite_numbers, from_networkx
 from sandbox.physics.network import Network
+from sandbox.suggestions import did_you_mean
 
 MAX_BYTES = 64 * 2**20
 """Larger files are refused: read as text, they take some twenty times their size of memory."""
+
+HINT = " (did you mean {!r}?)"
 
 
 def inside(path: str, folder: Path) -> Path:
@@ -97,9 +98,8 @@ class _Reader:
             if not fields:
                 continue
             if fields[0] not in statements:
-                raise self.error(
-                    f"{fields[0]!r} is unknown{_hint(fields[0], statements)}; a line starts with node, edge or group"
-                )
+                hint = did_you_mean(fields[0], statements, HINT)
+                raise self.error(f"{fields[0]!r} is unknown{hint}; a line starts with node, edge or group")
             statements[fields[0]](fields[1:])
         if not self.points:
             raise NetworkError(f"{self.path} declares no nodes; expected lines such as 'node a 0.0 1.5'")
@@ -111,7 +111,8 @@ class _Reader:
     def find(self, name: str, line: int) -> int:
         if name not in self.number:
             raise self.error(
-                f"there is no node {name!r}{_hint(name, self.number)}; declare it with 'node {name} ...'", line
+                f"there is no node {name!r}{did_you_mean(name, self.number, HINT)}; declare it with 'node {name} ...'",
+                line,
             )
         return self.number[name]
 
@@ -176,8 +177,3 @@ def _read_graphml(path: Path, content: bytes) -> Network:
         return from_networkx(graph)
     except NetworkError as error:
         raise NetworkError(f"{path}: {error}") from error
-
-
-def _hint(name: str, known: Iterable[str]) -> str:
-    near = get_close_matches(name, list(known), n=1)
-    return f" (did you mean {near[0]!r}?)" if near else ""

@@ -13,12 +13,12 @@ import math
 import unicodedata
 import warnings
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
 from typing import Any
 
 import sympy
 
 from sandbox.errors import LawError
+from sandbox.suggestions import did_you_mean, listed
 
 MAX_CHARACTERS = 2000
 MAX_NODES = 400
@@ -199,9 +199,8 @@ class _Reader:
             return symbol(name)
         if name in _CONSTANTS:
             return _CONSTANTS[name]
-        near = get_close_matches(name, [*self.names, *FUNCTIONS], n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise self.refuse(node, f"is an unknown symbol; {hint}known here: {', '.join(sorted(self.names))}")
+        hint = did_you_mean(name, [*self.names, *FUNCTIONS])
+        raise self.refuse(node, f"is an unknown symbol; {hint}known here: {listed(sorted(self.names))}")
 
     def combine(self, node: ast.BinOp, op: ast.operator, a: sympy.Expr, b: sympy.Expr) -> sympy.Expr:
         match op:
@@ -229,9 +228,8 @@ class _Reader:
 
     def call(self, node: ast.Call, name: str, args: list[ast.expr]) -> sympy.Expr:
         if name not in FUNCTIONS:
-            near = get_close_matches(name, FUNCTIONS, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise self.refuse(node, f"calls an unknown function; {hint}known: {', '.join(FUNCTIONS)}")
+            hint = did_you_mean(name, FUNCTIONS)
+            raise self.refuse(node, f"calls an unknown function; {hint}known: {listed(FUNCTIONS)}")
         low, high = _ARITY.get(name, (1, 1))
         if not low <= len(args) <= high:
             raise self.refuse(node, f"takes {low if low == high else f'{low} to {high}'} arguments, got {len(args)}")

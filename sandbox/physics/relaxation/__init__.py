@@ -13,7 +13,6 @@ Methods, by size and kind (``"auto"`` picks the first that applies, and the equi
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from types import ModuleType
 
 import numpy as np
@@ -29,6 +28,7 @@ from sandbox.physics.relaxation import fire, fused, multigrid, newton, petsc, sw
 from sandbox.physics.relaxation.problem import Problem, pose
 from sandbox.physics.relaxation.verdict import audited
 from sandbox.physics.system import MAX_ITERATIONS, TOLERANCE
+from sandbox.suggestions import did_you_mean
 
 METHODS: dict[str, ModuleType] = {
     "fused": fused,
@@ -82,8 +82,7 @@ def _method(name: str, problem: Problem) -> ModuleType:
             "energy that is quadratic in the state; remove the box, or add a node law that confines the state"
         )
     if name not in METHODS:
-        near = get_close_matches(name, METHODS, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        hint = did_you_mean(name, METHODS)
         raise SandboxError(f"there is no relaxation method {name!r}; {hint}methods: auto, {', '.join(METHODS)}")
     method = METHODS[name]
     if not method.can_relax(problem):
