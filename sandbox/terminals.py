@@ -224,3 +224,16 @@ def check_overlaps(inputs: Terminals, outputs: Terminals, surroundings: Boundary
     if stuck.any():
         place = outputs.nodes[int(np.argmax(stuck))].tolist()
         raise BoundaryError(f"the output at node {place} is clamped, so it can neither answer nor be nudged")
+
+
+def _indices(nodes: npt.ArrayLike) -> np.ndarray:
+    """Check that nodes are given by their numbers: a mask would be read as the nodes 0 and 1.
+
+    Raises:
+        BoundaryError: for a mask, or numbers that are not whole.
+    """
+    array = np.asarray(nodes)
+    if array.size and array.dtype.kind not in "iu":
+        hint = "; of a mask, give np.flatnonzero(mask)" if array.dtype == bool else ""
+        raise BoundaryError(f"terminals are at node indices, whole numbers; got {array.dtype}{hint}")
+    return array.astype(int)

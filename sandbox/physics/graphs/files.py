@@ -110,10 +110,8 @@ class _Reader:
 
     def find(self, name: str, line: int) -> int:
         if name not in self.number:
-            raise self.error(
-                f"there is no node {name!r}{did_you_mean(name, self.number, HINT)}; declare it with 'node {name} ...'",
-                line,
-            )
+            hint = did_you_mean(name, self.number, HINT)
+            raise self.error(f"there is no node {name!r}{hint}; declare it with 'node {name} ...'", line)
         return self.number[name]
 
     def node(self, fields: list[str]) -> None:
