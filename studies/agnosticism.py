@@ -42,7 +42,10 @@ REGRESSION = (
     "network.edges=60",
     'task={type="linear_regression",differential=true,inputs=2,outputs=2,samples=30}',
 )
-DIODES = 'system={type="flow_network",law="diode",thermal_voltage=0.2,leak=0.1,conductance={low=0.1,high=1.0}}'
+DIODES = (
+    'system={type="flow_network",law="diode",turn="reversed",thermal_voltage=0.2,leak=0.1,'
+    "conductance={low=0.1,high=1.0}}"
+)
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ def flow(seed: int) -> Case:
 def diode_flow(seed: int) -> Case:
     """The same with diodes, whose drops are of the order of their thermal voltage."""
     rng = stream(seed, "diode flow")
-    diodes = {"law": "diode", "thermal_voltage": 0.2, "leak": 0.05}
+    diodes = {"law": "diode", "turn": "reversed", "thermal_voltage": 0.2, "leak": 0.05}
     system = FlowNetwork.model_validate(diodes).build(jittered_grid(8, seed=seed), rng)
     return _pressures("diode flow", system, rng, 0.5, 0.3)
 

@@ -18,8 +18,9 @@ from sandbox.spread import Spread, Values, draw
 class FlowNetwork(SystemPart):
     """Nodes at pressures s, edges through which fluid or current flows; the adjustable stiffness is the conductance k.
 
-    Laws, with d the drop over an edge: ``linear``, flow = k d; ``power``, flow = k sign(d) |d|^n; ``diode``, flow =
-    k vt (exp(d/vt) - 1) + leak d. The minimum of the content (half the dissipation, for linear edges) is where flows
+    Laws, with d = s_first - s_second the drop along an edge and the flow counted from its first node to its second:
+    ``linear``, flow = k d; ``power``, flow = k sign(d) |d|^n; ``diode``, flow = k vt (exp(d/vt) - 1) + leak d, which is
+    easy from first to second. The minimum of the content (half the dissipation, for linear edges) is where flows
     balance at every free node.
     """
 
@@ -34,8 +35,10 @@ class FlowNetwork(SystemPart):
     thermal_voltage: float = Field(0.1, gt=0, description="vt of the diode")
     leak: float = Field(0.01, ge=0, description="linear conductance in parallel with the diode")
 
-    turn: Literal["as listed", "at random"] = Field(
-        "as listed", description="which way diodes point: from the first node of each edge to its second, or at random"
+    turn: Literal["as listed", "reversed", "at random"] = Field(
+        "as listed",
+        description="which way diodes point: from the first node of each edge to its second, the other way, or either "
+        "way at random; edges are listed as their diodes point",
     )
 
     def stiffness_unit(self) -> dict[str, float]:
@@ -44,11 +47,14 @@ class FlowNetwork(SystemPart):
     def build(self, network: Network, rng: np.random.Generator) -> Material:
         k = np.clip(draw(self.conductance, network.n_edges, rng), self.minimum, self.maximum)
         if self.turn == "at random":
-            network = network.turned(rng.random(network.n_edges) < 0.5)
+            network = network.turned(rng.random(network.n_edges) >= 0.5)
+        elif self.turn == "reversed":
+            network = network.turned(np.ones(network.n_edges, dtype=bool))
         law, others = {
             "linear": (CONDUCTANCE, {}),
             "power": (POWER_LAW, {"n": self.exponent, "delta": self.rounding}),
-            "diode": (DIODE, {"vt": self.thermal_voltage, "leak": self.leak}),
+            # Easy for s_second - s_first < 0: from the first node to the second.
+            "diode": (DIODE, {"vt": -self.thermal_voltage, "leak": self.leak}),
         }[self.law]
         return Material(network, law, {"k": k, **others}, bounds=(self.minimum, self.maximum))
 

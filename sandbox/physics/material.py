@@ -173,7 +173,11 @@ class Material(Shown):
         return total
 
     def tension(self, state: np.ndarray, stiffness: np.ndarray | None = None) -> np.ndarray:
-        """(B, E) slope of the law on every edge: tension of a spring, flow from high to low value."""
+        """(B, E) slope of the law in its variable on every edge.
+
+        Of a law in r, the tension of a spring. Of one in d = s_second - s_first, minus the flow from the edge's first
+        node to its second.
+        """
         return self.law.on_numpy(self.measure_edges(state), *self._edge_arguments(stiffness))[1]
 
     def _edge_arguments(self, stiffness: np.ndarray | None) -> list[np.ndarray]:

@@ -172,7 +172,7 @@ class Network(Shown):
     def turned(self, which: npt.ArrayLike) -> Network:
         """The same network with some edges (a mask or indices) listed from their second node to their first.
 
-        Laws that tell the two ends apart, as a diode's does, see the difference.
+        Laws that tell the two ends apart, as a diode's does, see the difference: it conducts the other way.
         """
         which = np.asarray(which)
         edges, shifts = self.edges.copy(), self.shifts.copy()

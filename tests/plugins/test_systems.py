@@ -85,7 +85,7 @@ def test_diode():
     system, boundary = flow("diode", thermal_voltage=0.3, leak=0.02)
     state = system.relax(boundary).state[0, :, 0]
     reference = balanced(
-        system, boundary, lambda d, k: k * 0.3 * np.expm1(d / 0.3) + 0.02 * d, linear_start(system, boundary)
+        system, boundary, lambda d, k: 0.02 * d - k * 0.3 * np.expm1(-d / 0.3), linear_start(system, boundary)
     )
     np.testing.assert_allclose(state, reference, rtol=0, atol=SAME)
     # A diode is no resistor: reversing the drive changes more than the sign.
@@ -370,6 +370,25 @@ def test_forces_and_hessians(material):
     assembled = np.empty((n, n))
     assembled[np.ix_(order, order)] = coo_array(landscape.assembly.block_diagonal(values)).toarray()
     np.testing.assert_allclose(assembled, curvatures, rtol=0, atol=FINITE * size)
+
+
+@pytest.mark.parametrize("turn", ["as listed", "reversed", "at random"])
+@pytest.mark.parametrize("drop", [0.5, -0.5])
+def test_a_diode_conducts_from_the_first_node_of_its_edge_to_the_second(turn: str, drop: float) -> None:
+    """The flow along every edge of two nodes, one at 0 and the other at a pressure, is Shockley's in its drop.
+
+    The flow along an edge, from first to second, is minus its tension.
+    """
+    pair = Network(np.array([[0.0, 0], [1, 0]]), np.array([[0, 1]] * 8))
+    system = FlowNetwork(law="diode", turn=turn, conductance=2.0, thermal_voltage=0.1, leak=0.01).build(
+        pair, np.random.default_rng(0)
+    )
+    first = {"as listed": [0] * 8, "reversed": [1] * 8}.get(turn, system.network.edges[:, 0].tolist())
+    assert system.network.edges[:, 0].tolist() == first
+    assert (turn == "at random") == (len(set(first)) == 2)
+    rest = system.relax(Boundary.free(2, 1).clamp([0, 1], [[drop], [0.0]]))
+    along = np.where(np.array(first) == 0, drop, -drop)
+    np.testing.assert_allclose(-system.tension(rest.state)[0], 0.2 * np.expm1(along / 0.1) + 0.01 * along, rtol=1e-12)
 
 
 def test_diodes_turned_at_random_point_both_ways_and_nothing_else_changes() -> None:
