@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,7 +13,7 @@ from sandbox.bench import Bench, WhiteBox
 from sandbox.blame import fault_of_plugin
 from sandbox.errors import PluginError, PluginFault, SandboxError, SceneError
 from sandbox.events import Events
-from sandbox.parts import Part, Site, TaskPart
+from sandbox.parts import Part, Site, SystemPart, TaskPart
 from sandbox.physics import groups
 from sandbox.physics.boundary import Boundary
 from sandbox.physics.network import Network
@@ -20,6 +21,7 @@ from sandbox.physics.system import System, stiffness_groups
 from sandbox.scene import Group, Nodes, Scene
 from sandbox.seeds import stream
 from sandbox.spread import draw
+from sandbox.suggestions import listed
 from sandbox.task import Task
 from sandbox.terminals import Terminals
 from sandbox.units import Powers, unit
@@ -47,6 +49,7 @@ class Setup:
     @cached_property
     def system(self) -> System:
         network, seed = self.network, self.scene.seed
+        _tell_unused(network, self.scene.system)
         with _at("system"):
             system = self.scene.system.build(network, stream(seed, "system"))
             _expect(system, System, self.scene.system)
@@ -259,6 +262,22 @@ def _expect(made: object, kind: type, part: Part) -> None:
         raise PluginError(
             f"{type(part).__name__}.build gave a {type(made).__name__}; it must give a sandbox {kind.__name__}, which "
             "is for the plugin's author to mend"
+        )
+
+
+def _tell_unused(network: Network, part: SystemPart) -> None:
+    """Warn of values that came with a network, say from a file, and that its system makes nothing of."""
+    unused = {
+        "edges": [name for name in network.edge_values if name not in part.edge_columns],
+        "nodes": list(network.node_values),
+    }
+    said = " and ".join(f"its {kind}: {listed(names)}" for kind, names in unused.items() if names)
+    if said:
+        warnings.warn(
+            f"the network has values that {type(part).__name__} does not use, of {said}; it takes, of edges: "
+            f"{listed(part.edge_columns)}",
+            UserWarning,
+            stacklevel=3,
         )
 
 

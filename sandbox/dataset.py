@@ -14,8 +14,11 @@ from sandbox.units import ENERGY, LENGTH, NUMBER, STIFFNESS, TIME, VELOCITY, Pow
 
 
 def network_dataset(setup: Setup) -> xr.Dataset:
-    """Reference positions and edges, with the coordinates ``node`` and ``edge``."""
-    network = setup.network
+    """Reference positions and edges, with the coordinates ``node`` and ``edge``.
+
+    Edges are listed as the system lists them: it may turn some of the scene's round, and what is signed goes by it.
+    """
+    network = setup.system.network
     return xr.Dataset(
         {
             "reference": (("node", "axis"), network.positions, {"long_name": "reference position"}),

@@ -73,9 +73,17 @@ class Looks:
 
 
 class SystemPart(Part):
-    """A kind of physical system, put on a network."""
+    """A kind of physical system, put on a network.
+
+    Attributes:
+        looks: how it wants to be shown.
+        edge_columns: columns of a network's edges (:attr:`~sandbox.physics.network.Network.edge_values`) that the part
+            takes, and the part's key that each stands for; :func:`sandbox.spread.column` reads them. Of others, and
+            of columns of the nodes, a scene's reader is told that they are not used.
+    """
 
     looks: ClassVar[Looks] = Looks()
+    edge_columns: ClassVar[Mapping[str, str]] = {}
 
     def build(self, network: Network, rng: np.random.Generator) -> System:
         """Make the system; every random draw comes from ``rng``."""

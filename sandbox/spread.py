@@ -1,8 +1,8 @@
-"""Parameter values for many edges: one for all, or drawn at random."""
+"""Parameter values for many edges: one for all, drawn at random, or a column of the network's."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -11,6 +11,12 @@ from sandbox.settings import Settings
 
 _OTHERS = {"uniform": ("median", "sigma"), "lognormal": ("low", "high")}
 """Keys that a distribution has no use for."""
+
+from sandbox.errors import NetworkError
+from sandbox.physics.network import Network
+
+if TYPE_CHECKING:
+    from sandbox.parts import SystemPart
 
 
 class Spread(Settings):
@@ -52,3 +58,53 @@ Values = Annotated[
 def draw(values: float | Spread, count: int, rng: np.random.Generator) -> np.ndarray:
     """(count,) values."""
     return values.draw(count, rng) if isinstance(values, Spread) else np.full(count, float(values))
+
+
+def column(part: SystemPart, key: str, network: Network) -> np.ndarray | None:
+    """Read the values (E,) of a key from the columns of a network's edges; None where no column stands for it.
+
+    Args:
+        part: of the scene; where its key is not at the default, it contradicts a column. (Whether the scene says it at
+            all cannot be told: that of a run folder has all defaults filled in.)
+        key: of the part; :attr:`sandbox.parts.SystemPart.edge_columns` has the columns that stand for it.
+
+    Raises:
+        NetworkError: if two columns, or a column and the scene, contradict each other, or a value is no number above 0.
+    """
+    names = [name for name, of in part.edge_columns.items() if of == key and name in network.edge_values]
+    if not names:
+        return None
+    name, values = names[0], network.edge_values[names[0]]
+    if values.dtype.kind not in "biuf":
+        raise NetworkError(f"the column {name!r} of the network's edges holds texts; {key} takes numbers")
+    values = values.astype(float)
+    for edge in np.flatnonzero(~(np.isfinite(values) & (values >= 0)))[:1]:
+        raise NetworkError(
+            f"the column {name!r} of the network's edges is {values[edge]:g} at edge {edge}, nodes "
+            f"{tuple(network.edges[edge].tolist())}; {key} takes a finite number of at least 0 for every edge"
+        )
+    for other in names[1:]:
+        if not np.array_equal(network.edge_values[other], values):
+            raise NetworkError(
+                f"the columns {name!r} and {other!r} of the network's edges both stand for {key} and differ; remove one"
+            )
+    if getattr(part, key) != type(part).model_fields[key].default:
+        raise NetworkError(
+            f"{key} is given twice: by the scene, and by the column {name!r} of the network's edges; remove one"
+        )
+    return values
+
+
+def stiffnesses(part: SystemPart, key: str, network: Network, rng: np.random.Generator) -> np.ndarray:
+    """(E,) stiffnesses: those of a column of the network's edges; else as the part's key says, within its bounds.
+
+    A column is taken as it is: values beyond the keys ``minimum`` and ``maximum`` are for the material to refuse.
+
+    Raises:
+        NetworkError: as :func:`column`.
+    """
+    found = column(part, key, network)
+    if found is not None:
+        return found
+    low, high = getattr(part, "minimum", 0.0), getattr(part, "maximum", np.inf)
+    return np.clip(draw(getattr(part, key), network.n_edges, rng), low, high)

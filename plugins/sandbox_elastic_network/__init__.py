@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -13,17 +14,19 @@ from sandbox.parts import Looks, SystemPart
 from sandbox.physics.laws import SPRING, SPRING_OF_REST_LENGTH
 from sandbox.physics.material import Material
 from sandbox.physics.network import Network
-from sandbox.spread import Values, draw
+from sandbox.spread import Values, draw, stiffnesses
 
 
 class ElasticNetwork(SystemPart):
     """Springs k/2 (r - l)^2 between nodes, unstressed at the reference positions.
 
     ``adjustable`` says which parameter learns: the stiffness k or the rest length l. ``minimum`` and ``maximum`` bound
-    it; those of rest lengths are in units of the initial length of the shortest and longest edge.
+    it; those of rest lengths are in units of the initial length of the shortest and longest edge. Stiffnesses are those
+    of the network's edges where it has a column ``stiffness``.
     """
 
     looks: ClassVar[Looks] = Looks(state="displacement", stiffness="stiffness", moves=True)
+    edge_columns: ClassVar[Mapping[str, str]] = {"stiffness": "stiffness"}
 
     geometry: Literal["true", "linearized"] = "true"
     adjustable: Literal["stiffness", "rest length"] = "stiffness"
@@ -45,12 +48,17 @@ class ElasticNetwork(SystemPart):
     def build(self, network: Network, rng: np.random.Generator) -> Material:
         if network.n_edges == 0:
             raise NetworkError("an elastic network needs edges, and this network has none")
-        k = draw(self.stiffness, network.n_edges, rng)
+        if self.adjustable == "rest length" and "stiffness" in network.edge_values:
+            raise NetworkError(
+                "the column 'stiffness' of the network's edges may be stiffnesses, or rest lengths, which an exported "
+                "run calls so where rest lengths learn; remove it, or give it another name"
+            )
+        learns = self.adjustable == "stiffness"
+        k = stiffnesses(self, "stiffness", network, rng) if learns else draw(self.stiffness, network.n_edges, rng)
         length = network.lengths()
         rest = length * (1 + self.prestrain * rng.uniform(-1, 1, network.n_edges)) if self.prestrain else length
-        if self.adjustable == "stiffness":
+        if learns:
             law, bounds = SPRING, (self.minimum, self.maximum)
-            k = np.clip(k, *bounds)
         else:
             low, high = self.minimum * float(length.min()), self.maximum * float(length.max())
             law, bounds = SPRING_OF_REST_LENGTH, (low, high)

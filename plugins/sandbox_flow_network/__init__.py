@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -12,7 +13,7 @@ from sandbox.parts import Looks, SystemPart
 from sandbox.physics.laws import CONDUCTANCE, DIODE, POWER_LAW
 from sandbox.physics.material import Material
 from sandbox.physics.network import Network
-from sandbox.spread import Spread, Values, draw
+from sandbox.spread import Spread, Values, stiffnesses
 
 
 class FlowNetwork(SystemPart):
@@ -22,9 +23,13 @@ class FlowNetwork(SystemPart):
     ``linear``, flow = k d; ``power``, flow = k sign(d) |d|^n; ``diode``, flow = k vt (exp(d/vt) - 1) + leak d, which is
     easy from first to second. The minimum of the content (half the dissipation, for linear edges) is where flows
     balance at every free node.
+
+    Conductances are those of the network's edges where it has a column ``conductance`` (or ``stiffness``, as an
+    exported run calls it), as a file may.
     """
 
     looks: ClassVar[Looks] = Looks(state="pressure", stiffness="conductance")
+    edge_columns: ClassVar[Mapping[str, str]] = {"conductance": "conductance", "stiffness": "conductance"}
 
     law: Literal["linear", "power", "diode"] = "linear"
     conductance: Values = Spread(low=0.5, high=1.5)
@@ -45,7 +50,7 @@ class FlowNetwork(SystemPart):
         return {"energy": 1, "state": -1 - (self.exponent if self.law == "power" else 1)}
 
     def build(self, network: Network, rng: np.random.Generator) -> Material:
-        k = np.clip(draw(self.conductance, network.n_edges, rng), self.minimum, self.maximum)
+        k = stiffnesses(self, "conductance", network, rng)
         if self.turn == "at random":
             network = network.turned(rng.random(network.n_edges) >= 0.5)
         elif self.turn == "reversed":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -12,16 +13,18 @@ from sandbox.parts import Looks, SystemPart
 from sandbox.physics.laws import SPRING
 from sandbox.physics.material import Material
 from sandbox.physics.network import Network
-from sandbox.spread import Values, draw
+from sandbox.spread import Values, column, stiffnesses
 
 
 class SpringLattice(SystemPart):
     """Springs of stiffness k between neighbouring masses; true lengths unless linearized.
 
-    Mass and damping matter to dynamics only.
+    Mass and damping matter to dynamics only. Stiffnesses and rest lengths are those of the network's edges where it has
+    columns ``stiffness`` and ``rest_length``.
     """
 
     looks: ClassVar[Looks] = Looks(state="displacement", stiffness="stiffness", moves=True)
+    edge_columns: ClassVar[Mapping[str, str]] = {"stiffness": "stiffness", "rest_length": "rest_length"}
 
     stiffness: Values = 1.0
     rest_length: float | None = Field(None, ge=0, description="of every spring; its initial length by default")
@@ -38,8 +41,9 @@ class SpringLattice(SystemPart):
         return self.mass, self.damping
 
     def build(self, network: Network, rng: np.random.Generator) -> Material:
-        k = np.clip(draw(self.stiffness, network.n_edges, rng), self.minimum, self.maximum)
-        rest = network.lengths() if self.rest_length is None else self.rest_length
+        k, rest = stiffnesses(self, "stiffness", network, rng), column(self, "rest_length", network)
+        if rest is None:
+            rest = network.lengths() if self.rest_length is None else self.rest_length
         bounds = (self.minimum, self.maximum)
         return Material(network, SPRING, {"k": k, "l": rest}, bounds=bounds, linearized=self.geometry == "linearized")
 

@@ -151,7 +151,8 @@ def _network(setup: Setup, data: xr.Dataset, folder: Path) -> Network:
         )
     if not np.array_equal(np.sort(ends, axis=1), np.sort(network.edges, axis=1)):
         raise RunError(f"{folder}: its scene makes other edges than were recorded; see provenance.json for versions")
-    return replace(network, positions=positions, groups=setup.network.groups)
+    # Values of a file that the network came from are not what the run recorded.
+    return replace(network, positions=positions, groups=setup.network.groups, edge_values={}, node_values={})
 
 
 def _roles(setup: Setup) -> dict[str, np.ndarray]:

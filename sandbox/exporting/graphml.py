@@ -30,7 +30,7 @@ def write_graphml(frame: Frame, path: Path) -> None:
     shifts = [f"shift_{axis}" for axis in "xyz"]
     refuse_taken(columns(frame.nodes), ("x", "y", "z", "group", "role"), "GraphML")
     refuse_taken(columns(frame.edges), ("index", "first", "second", *shifts), "GraphML")
-    graph = to_networkx(network, first=network.edges[:, 0], second=network.edges[:, 1], **columns(frame.edges))
+    graph = to_networkx(network, **columns(frame.edges))
     moved = {} if frame.positions is network.positions else {"position": frame.positions}
     values = columns({**moved, **frame.nodes})
     for node, role in enumerate(frame.role_of_nodes()):

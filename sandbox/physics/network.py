@@ -31,6 +31,9 @@ class Network(Shown):
         cell: (D, D) lattice vectors of the periodic box, one per row; ``None`` for free boundaries. A zero row is a
             direction that is not periodic.
         groups: names of sets of nodes, each an array of node indices.
+        edge_values: further columns of the edges by name, each (E,), numbers or texts, as a file has them. They mean
+            nothing to the network; systems take from them what they know by name.
+        node_values: further columns of the nodes, each (N,).
 
     Raises:
         NetworkError: on shapes that do not fit, indices out of range, self-loops, or positions that are not finite.
@@ -41,6 +44,8 @@ class Network(Shown):
     shifts: np.ndarray = field(default=None)  # type: ignore[assignment]
     cell: np.ndarray | None = None
     groups: Mapping[str, np.ndarray] = field(default_factory=dict)
+    edge_values: Mapping[str, np.ndarray] = field(default_factory=dict)
+    node_values: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         positions = np.array(_numbers("positions", self.positions, np.float64), order="C")
@@ -80,6 +85,8 @@ class Network(Shown):
         set_(self, "shifts", np.array(shifts, order="C"))
         set_(self, "cell", None if cell is None else cell.reshape(dim, dim))
         set_(self, "groups", groups)
+        set_(self, "edge_values", _columns("edge", self.edge_values, len(edges)))
+        set_(self, "node_values", _columns("node", self.node_values, n))
         for array in (self.positions, self.edges, self.shifts, *groups.values()):
             array.flags.writeable = False
 
@@ -183,7 +190,8 @@ class Network(Shown):
     def keep_edges(self, keep: npt.ArrayLike) -> Network:
         """The same nodes with a subset of the edges (a mask or indices)."""
         keep = np.asarray(keep)
-        return replace(self, edges=self.edges[keep], shifts=self.shifts[keep])
+        columns = {name: values[keep] for name, values in self.edge_values.items()}
+        return replace(self, edges=self.edges[keep], shifts=self.shifts[keep], edge_values=columns)
 
     def keep_nodes(self, keep: npt.ArrayLike) -> Network:
         """A subset of the nodes (a mask or indices), the edges among them, and the groups renumbered."""
@@ -198,6 +206,8 @@ class Network(Shown):
             edges=number[self.edges[inside]],
             shifts=self.shifts[inside],
             groups=groups,
+            edge_values={name: values[inside] for name, values in self.edge_values.items()},
+            node_values={name: values[mask] for name, values in self.node_values.items()},
         )
 
     def __repr__(self) -> str:
@@ -216,6 +226,21 @@ def _numbers(name: str, values: Any, dtype: npt.DTypeLike | None = None) -> np.n
         return np.asarray(values, dtype=dtype)
     except (ValueError, TypeError, OverflowError) as error:
         raise NetworkError(f"{name} must be a table of numbers: {error}") from None
+
+
+def _columns(kind: str, values: Mapping[str, Any], count: int) -> dict[str, np.ndarray]:
+    """Check columns of nodes or edges, and make them arrays that cannot be written to."""
+    columns = {}
+    for name, given in values.items():
+        array = np.array(given)
+        if array.shape != (count,) or array.dtype.kind not in "biufU":
+            raise NetworkError(
+                f"the {kind} values {name!r} have shape {array.shape} and type {array.dtype}; expected a number or a "
+                f"text for each {kind}, ({count},)"
+            )
+        array.flags.writeable = False
+        columns[str(name)] = array
+    return columns
 
 
 def node_indices(name: str, nodes: Any, n: int) -> np.ndarray:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import networkx as nx
 import numpy as np
 import pytest
 
+import sandbox
 from sandbox.errors import NetworkError
 from sandbox.physics.graphs import files as files_module
 from sandbox.physics.graphs import from_networkx, kagome, packing, read_network, square, to_networkx
@@ -148,6 +150,8 @@ BOMB = '<!DOCTYPE z [<!ENTITY a "0"><!ENTITY b "&a;&a;">]>\n'
         (HEAD + '<node id="b"><data key="x">one</data></node>' + TAIL, "not GraphML"),
         (HEAD + '<node id="b"><data key="q">1</data></node>' + TAIL, "not GraphML"),
         (HEAD + '<edge source="a" target="a"/>' + TAIL, "joins node 'a' to itself"),
+        (HEAD + "</graph><graph>" + TAIL, "line 7: a second graph; networkx reads the one of line 5 alone"),
+        (HEAD + "<node id='b'><graph/></node>" + TAIL, "line 7: a second graph"),
         (HEAD + '<edge source="a" target="b"/>' + TAIL, "node 'b' has no position"),
         ("<graphml></graphml>", "graph"),
         ('<svg xmlns="http://www.w3.org/2000/svg"/>', "graph"),
@@ -175,34 +179,115 @@ def test_malformed_graphml(tmp_path: Path, content, message):
 )
 def test_a_network_survives_networkx(network):
     graph = to_networkx(network, stiffness=np.arange(network.n_edges) + 0.5)
-    again = from_networkx(graph)
-    assert np.array_equal(again.positions, network.positions)
-    assert (again.cell is None) == (network.cell is None)
-    assert network.cell is None or np.array_equal(again.cell, network.cell)
-    assert {k: v.tolist() for k, v in again.groups.items()} == {
-        k: sorted(v.tolist()) for k, v in network.groups.items()
-    }
-    order = [data["index"] for _, _, data in graph.edges(data=True)]
-    assert sorted(order) == list(range(network.n_edges))
-    assert [data["stiffness"] for _, _, data in graph.edges(data=True)] == [e + 0.5 for e in order]
-    kept = network.keep_edges(np.array(order, dtype=int))
-    assert np.array_equal(again.edges, np.sort(kept.edges, axis=1))
-    sign = np.where(kept.edges[:, 0] < kept.edges[:, 1], 1, -1)[:, None]
-    np.testing.assert_array_equal(again.bond_vectors(), sign * kept.bond_vectors())
+    values = {data["index"]: data["stiffness"] for *_, data in graph.edges(data=True)}
+    assert values == {e: e + 0.5 for e in range(network.n_edges)}
+    if network.n_edges:
+        same_network(from_networkx(graph), network)
+
+
+@pytest.mark.parametrize("periodic", [False, True])
+@pytest.mark.parametrize("parallel", [False, True])
+def test_a_network_survives_graphml(tmp_path: Path, periodic, parallel):
+    """The order of edges, their directions, periodic shifts, the box, groups and columns."""
+    network = square((2 if parallel else 3, 3), periodic=periodic).turned(np.array([0, 2, 5]))
+    if parallel and not periodic:
+        network = replace(network, edges=np.concatenate([network.edges, network.edges[:1, ::-1]]), shifts=None)
+    network = network.keep_edges(np.random.default_rng(0).permutation(network.n_edges))
+    columns = {"k": np.arange(network.n_edges) + 0.1, "make": np.array([f"pipe {e}" for e in range(network.n_edges)])}
+    network = replace(network, edge_values=columns, node_values={"height": np.arange(network.n_nodes) / 3})
+    same_network(read_network(sandbox.export(network, tmp_path / "net.graphml")), network)
+
+
+def same_network(one: Network, other: Network) -> None:
+    assert np.array_equal(one.positions, other.positions)
+    assert np.array_equal(one.edges, other.edges)
+    assert np.array_equal(one.shifts, other.shifts)
+    assert (one.cell is None) == (other.cell is None)
+    assert one.cell is None or np.array_equal(one.cell, other.cell)
+    assert {k: v.tolist() for k, v in one.groups.items()} == {k: sorted(v.tolist()) for k, v in other.groups.items()}
+    for name, values in other.edge_values.items():
+        assert np.array_equal(one.edge_values[name], values)
+    for name, values in other.node_values.items():
+        assert np.array_equal(one.node_values[name], values)
 
 
 def test_from_networkx_reads_names_directions_and_groups():
     graph = nx.DiGraph()
     graph.add_node("in", pos=np.array([0.0, 1.0]), group="input, all")
     graph.add_node("out", place=(3, 4), group=["all"])
-    graph.add_edge("out", "in")
-    graph.add_edge("in", "out")
+    graph.add_node("side", pos=(1, 1), group=7)
+    graph.add_edge("out", "in", shift=(1.0, 0.0))
+    graph.add_edge("side", "out")
     graph.nodes["out"]["pos"] = (9, 9)
+    with pytest.warns(UserWarning, match="not read.* of nodes: place$"):
+        network = from_networkx(graph)
+    assert sorted(network.edges.tolist()) == [[1, 0], [2, 1]]
+    assert network.bond_vectors()[network.edges[:, 0] == 1].tolist() == [[0 - 9 + 1.0, 1 - 9]]
+    assert {k: v.tolist() for k, v in network.groups.items()} == {"input": [0], "all": [0, 1], "7": [2]}
+    graph.nodes["in"]["place"], graph.nodes["side"]["place"] = (1, 2), (5, 6)
+    for node in graph:
+        del graph.nodes[node]["pos"]
+    assert from_networkx(graph, "place").positions.tolist() == [[1, 2], [3, 4], [5, 6]]
+
+
+def test_a_directed_graph_keeps_its_directions_and_a_multigraph_edges_both_ways():
+    nodes = [("a", {"x": 0.0}), ("b", {"x": 1.0})]
+    both = nx.DiGraph([("b", "a"), ("a", "b")])
+    both.add_nodes_from(nodes)
+    with pytest.raises(NetworkError, match=r"two edges lead from .* and back.*to_undirected\(\).*MultiDiGraph"):
+        from_networkx(both)
+    assert from_networkx(nx.MultiDiGraph(both)).n_edges == 2
+    assert from_networkx(both.to_undirected()).n_edges == 1
+    one = nx.DiGraph([("b", "a")])
+    one.add_nodes_from(nodes)
+    network = from_networkx(one)
+    assert [network.positions[i, 0] for i in network.edges[0]] == [1.0, 0.0]
+
+
+def test_attributes_become_columns():
+    graph = nx.Graph(node_default={"height": 2.0})
+    graph.add_node("a", pos=(0,), height=3)
+    graph.add_node("b", pos=(1,), kind="tap")
+    graph.add_node("c", pos=(2,))
+    graph.add_edge("b", "c", weight=np.float64(0.5))
+    graph.add_edge("a", "b", open=True, make="x")
     network = from_networkx(graph)
-    assert network.edges.tolist() == [[0, 1]]
-    assert {k: v.tolist() for k, v in network.groups.items()} == {"input": [0], "all": [0, 1]}
-    graph.nodes["in"]["place"] = (1, 2)
-    assert from_networkx(graph, "place").positions.tolist() == [[1, 2], [3, 4]]
+    assert network.edges.tolist() == [[0, 1], [1, 2]]
+    np.testing.assert_array_equal(network.edge_values["weight"], [np.nan, 0.5])
+    np.testing.assert_array_equal(network.edge_values["open"], [1, np.nan])
+    assert network.edge_values["make"].tolist() == ["x", ""]
+    assert network.node_values["height"].tolist() == [3, 2, 2]
+    assert network.node_values["kind"].tolist() == ["", "tap", ""]
+    part = network.keep_nodes([1, 2])
+    assert part.edge_values["weight"].tolist() == [0.5]
+    assert part.node_values["kind"].tolist() == ["tap", ""]
+    assert network.keep_edges([1]).edge_values["make"].tolist() == [""]
+
+
+def test_defaults_of_graphml_are_read(tmp_path: Path):
+    """Networkx keeps the defaults of a file aside; a conductance that only its default says would be lost."""
+    path = tmp_path / "net.graphml"
+    keys = '<key id="k" for="edge" attr.name="conductance" attr.type="double"><default>5</default></key>\n'
+    nodes = "".join(f'<node id="{n}"><data key="x">1</data><data key="y">2</data></node>\n' for n in "bc")
+    edges = '<edge source="c" target="a"><data key="k">7</data></edge>\n<edge source="b" target="c"/>\n'
+    head = HEAD.replace("<graph ", keys + "<graph ").replace("undirected", "directed")
+    path.write_text(head + nodes + edges + TAIL, encoding="utf-8")
+    network = read_network(path)
+    found = dict(zip(map(tuple, network.edges.tolist()), network.edge_values["conductance"].tolist(), strict=True))
+    assert found == {(2, 0): 7, (1, 2): 5}
+
+
+def test_attributes_that_are_not_read_are_named():
+    graph = nx.Graph(name="a pair", depth=3.0)
+    graph.add_edge("a", "b", k={}, size=1, mixed=2)
+    graph.add_edge("b", "c", mixed="two")
+    nx.set_node_attributes(graph, {"a": (0,), "b": (1,), "c": (2,)}, "pos")
+    with pytest.warns(UserWarning, match="not read.* of the graph: depth; of edges: k, mixed$"):
+        network = from_networkx(graph)
+    assert list(network.edge_values) == ["size"]
+
+
+PAIR = [("a", {"pos": (0,)}), ("b", {"pos": (1,)})]
 
 
 @pytest.mark.parametrize(
@@ -213,10 +298,21 @@ def test_from_networkx_reads_names_directions_and_groups():
         ([("a", {"pos": (1, 2, 3, 4)})], [], "4 coordinates"),
         ([("a", {"pos": 3})], [], "expected numbers"),
         ([("a", {"pos": ("x",)})], [], "expected numbers"),
+        ([("a", {"pos": "12"})], [], "node 'a' cannot be read: pos is a text, '12'; expected a sequence of numbers"),
+        ([("a", {"pos": b"12"})], [], "pos is a text"),
+        ([("a", {"pos": {0: 1.0}})], [], "pos is a dict"),
+        ([("a", {"pos": {1.0, 2.0}})], [], "pos is a set"),
+        ([("a", {"pos": (1.0, 2.0), "x": 1.0, "y": 3.0})], [], "by its pos, and .* by its x, y; remove one"),
+        ([("a", {"pos": (0,), "group": None})], [], "group of node 'a' is None; expected names"),
         ([("a", {"pos": (np.inf, 0)})], [], "finite"),
         ([("a", {"pos": (0, 0)}), ("b", {"pos": (0,)})], [], "'b' has another number"),
         ([("a", {"pos": (0, 0)})], [("a", "a", {})], "to itself"),
-        ([("a", {"pos": (0,)}), ("b", {"pos": (1,)})], [("a", "b", {"shift": (1, 2)})], "a shift that is not of 1"),
+        (PAIR, [("a", "b", {"shift": (1, 2)})], "a shift that is not of 1"),
+        (PAIR, [("a", "b", {"shift": "1"})], "shift is a text"),
+        (PAIR, [("a", "b", {"shift": (1,), "shift_x": 1.0})], "given twice, as shift and as shift_x"),
+        (PAIR, [("a", "b", {"shift_y": 1.0})], "has shift_y alone; expected shift_x"),
+        (PAIR, [("a", "b", {"first": 0, "second": 1})], "first = 0 to second = 1, which are not its nodes"),
+        (PAIR, [("a", "b", {"index": 1})], "'index' does not number the edges from 0 to 0"),
     ],
 )
 def test_graphs_that_are_no_networks(nodes, edges, message):
@@ -231,5 +327,6 @@ def test_to_networkx_checks_edge_arrays():
     network = square((2, 2))
     with pytest.raises(NetworkError, match=r"stiffness has shape \(3,\)"):
         to_networkx(network, stiffness=np.ones(3))
-    with pytest.raises(NetworkError, match="'index'"):
-        to_networkx(network, index=np.ones(4))
+    for name in ("index", "first"):
+        with pytest.raises(NetworkError, match=name):
+            to_networkx(network, **{name: np.ones(4)})

@@ -7,7 +7,8 @@ The plain-text format has one statement a line; fields are separated by blanks, 
     group NAME NODE NODE ...   nodes that go by a common name; further lines with the same name add to it
 
 GraphML is read through networkx: node attributes x, y, z are the position, and an attribute ``group`` holds the names
-of the node's groups, separated by commas. Nothing in a file is ever executed.
+of the node's groups, separated by commas. Edges lead from source to target in a directed graph. Other attributes are
+columns of the network, see :func:`~sandbox.physics.graphs.conversion.from_networkx`. Nothing in a file is executed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from xml.parsers import expat
 import numpy as np
 
 from sandbox.errors import NetworkError
-from sandbox.physics.graphs.conversion import finite_numbers, from_networkx
+from sandbox.physics.graphs.attributes import finite_numbers
+from sandbox.physics.graphs.conversion import from_networkx
 from sandbox.physics.network import Network
 from sandbox.suggestions import did_you_mean
 
@@ -157,8 +159,19 @@ def _read_graphml(path: Path, content: bytes) -> Network:
             "of any size; remove the line"
         )
 
+    def count(name: str, _: Any) -> None:
+        if name.rpartition(":")[2] == "graph":
+            found.append(parser.CurrentLineNumber)
+            if len(found) > 1:
+                raise NetworkError(
+                    f"{path}, line {found[1]}: a second graph; networkx reads the one of line {found[0]} alone, so put "
+                    "them in files of their own (or all nodes and edges in one graph)"
+                )
+
+    found: list[int] = []
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = refuse
+    parser.StartElementHandler = count
     try:
         parser.Parse(content, True)
     except expat.ExpatError as error:
