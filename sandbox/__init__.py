@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sandbox.exporting import export as export
     from sandbox.hookspecs import Register as Register
     from sandbox.hookspecs import hookimpl as hookimpl
+    from sandbox.input_files import input_file as input_file
     from sandbox.interacting import interact as interact
     from sandbox.physics.boundary import Boundary as Boundary
     from sandbox.physics.dynamics import simulate as simulate
@@ -57,6 +58,7 @@ _HOMES = {
     "WhiteBox": ("sandbox.bench", "WhiteBox"),
     "export": ("sandbox.exporting", "export"),
     "hookimpl": ("sandbox.hookspecs", "hookimpl"),
+    "input_file": ("sandbox.input_files", "input_file"),
     "interact": ("sandbox.interacting", "interact"),
     "load": ("sandbox.run", "load"),
     "open": ("sandbox.results", "open_run"),

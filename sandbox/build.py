@@ -13,6 +13,7 @@ from sandbox.bench import Bench, WhiteBox
 from sandbox.blame import fault_of_plugin
 from sandbox.errors import PluginError, PluginFault, SandboxError, SceneError
 from sandbox.events import Events
+from sandbox.input_files import Search
 from sandbox.parts import Part, Site, SystemPart, TaskPart
 from sandbox.physics import groups
 from sandbox.physics.boundary import Boundary
@@ -39,8 +40,13 @@ class Setup:
     strict: bool = False
 
     @cached_property
+    def inputs(self) -> Search:
+        """The files that parts of the scene asked for."""
+        return Search(self.scene.places)
+
+    @cached_property
     def network(self) -> Network:
-        with _at("network"):
+        with _at("network"), self.inputs.serving():
             network = self.scene.network.build(stream(self.scene.seed, "network"))
             _expect(network, Network, self.scene.network)
         with _at("groups"):
@@ -50,7 +56,7 @@ class Setup:
     def system(self) -> System:
         network, seed = self.network, self.scene.seed
         _tell_unused(network, self.scene.system)
-        with _at("system"):
+        with _at("system"), self.inputs.serving():
             system = self.scene.system.build(network, stream(seed, "system"))
             _expect(system, System, self.scene.system)
         with _at("bench.imperfections"):
@@ -181,7 +187,7 @@ class Setup:
         part: TaskPart | None = self.scene.task
         assert part is not None
         rest_inputs, rest_outputs = self.apparatus.rest_readings()
-        with _at("task"):
+        with _at("task"), self.inputs.serving():
             task = part.build(Site(rest_inputs, rest_outputs, stream(self.scene.seed, "task")))
             _expect(task, Task, part)
             task.check(len(rest_inputs), len(rest_outputs))

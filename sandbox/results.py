@@ -11,13 +11,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sandbox import manifest, provenance
+from sandbox import input_files, manifest, provenance
 from sandbox.checkpoints import FOLDER as CHECKPOINTS
 from sandbox.checkpoints import Checkpoints
 from sandbox.errors import RunError
 from sandbox.files import PARTIAL, read_text
 from sandbox.files import write_atomically as write_atomically
 from sandbox.files import write_text as write_text
+from sandbox.input_files import INPUTS
 from sandbox.lock import LOCK, locked
 from sandbox.manifest import MANIFEST
 from sandbox.plain import misfit
@@ -105,8 +106,10 @@ def new_folder(scene: Scene, out: str | Path | None) -> Iterator[Path]:
 def _check_empty(path: Path) -> None:
     if not path.exists():
         return
-    if path.is_dir() and all(p.name == LOCK or p.name.endswith(PARTIAL) for p in path.iterdir()):
-        return  # what a process leaves that was killed before it began is nothing
+    if path.is_dir():
+        names = {p.name for p in path.iterdir() if not p.name.endswith(PARTIAL)}
+        if names <= {LOCK} or names == {LOCK, INPUTS}:
+            return  # what a process leaves that was killed before it began is nothing
     hint = f"choose another with --out, or go on with the run in it: sandbox resume {path}"
     if not path.is_dir() or not (path / SCENE).is_file():
         hint = "choose another with --out"
@@ -115,21 +118,27 @@ def _check_empty(path: Path) -> None:
 
 def _take_back(path: Path) -> None:
     """Remove what a run begins with, if there is nothing else."""
-    if {p.name for p in path.iterdir()} <= {*BEGINNING, LOCK}:
+    if {p.name for p in path.iterdir() if not p.name.endswith(PARTIAL)} <= {*BEGINNING, LOCK, INPUTS}:
+        for copies in (INPUTS, f".{INPUTS}{PARTIAL}"):
+            input_files.discard(path / copies)
         for name in BEGINNING:
             (path / name).unlink(missing_ok=True)
 
 
-def begin(folder: Path, scene: Scene, strict: bool = False) -> None:
-    """Write the resolved scene and where the numbers come from."""
+def begin(
+    folder: Path, scene: Scene, strict: bool = False, inputs: Mapping[str, input_files.InputFile] | None = None
+) -> None:
+    """Write copies of the scene's input files, the resolved scene, and where the numbers come from."""
     import tomli_w
 
+    kept = input_files.keep(folder, inputs or {})
     write_text(folder / SCENE, tomli_w.dumps(scene.resolved()))
-    write_text(folder / PROVENANCE, json.dumps(provenance.provenance(scene), indent=2))
+    origin = provenance.provenance(scene) | {"inputs": kept}
+    write_text(folder / PROVENANCE, json.dumps(origin, indent=2))
     manifest.write(folder, "begun", (SCENE, PROVENANCE), strict=strict)
 
 
-def note_resumption(folder: Path, scene: Scene) -> list[str]:
+def note_resumption(folder: Path, scene: Scene, inputs: Mapping[str, input_files.InputFile]) -> list[str]:
     """Note that the run goes on here.
 
     Returns:
@@ -140,7 +149,7 @@ def note_resumption(folder: Path, scene: Scene) -> list[str]:
     """
     found = manifest.read(folder)
     if found is None:  # killed before it was written
-        begin(folder, scene)
+        begin(folder, scene, inputs=inputs)
         return []
     here = provenance.provenance(scene)
     before = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
@@ -186,12 +195,13 @@ def open_run(folder: str | Path) -> xr.Dataset:
             raise RunError(f"{folder} has no {MANIFEST}: it is not the folder of a run")
         raise RunError(f"{folder} has no results: the run did not finish; go on with: sandbox resume {folder}")
     problems = found.wrong(folder)
+    drawn = [name for name, what in problems.items() if what != "missing" and name not in COMPUTED]
     serious = [f"{name} ({what})" for name, what in problems.items() if name in COMPUTED]
+    serious += [f"{name} ({what})" for name, what in _wrong_inputs(folder).items()]
     if serious:
         raise RunError(
             f"{folder} is not as the run left it: {', '.join(serious)}; run the scene again, or take a copy of them"
         )
-    drawn = [name for name, what in problems.items() if what != "missing"]
     if drawn:
         warnings.warn(f"{folder}: not as the run drew it: {', '.join(drawn)}", UserWarning, stacklevel=2)
     try:
@@ -243,7 +253,17 @@ def check_beginning(folder: Path) -> manifest.Manifest | None:
         raise RunError(f"{folder} cannot be resumed: {why}")
     if found is not None:
         wrong = {name: what for name, what in found.wrong(folder).items() if name in COMPUTED}
+        wrong |= _wrong_inputs(folder)
         if wrong:
             said = ", ".join(f"{name} ({what})" for name, what in wrong.items())
             raise RunError(f"{folder} cannot be resumed: it is not as the run left it: {said}")
     return found
+
+
+def _wrong_inputs(folder: Path) -> dict[str, str]:
+    """Copies of input files that are not as the run made them; a provenance that cannot be read is found elsewhere."""
+    try:
+        record = json.loads(read_text(folder / PROVENANCE)).get("inputs", {})
+        return input_files.wrong(folder, {str(path): dict(said) for path, said in record.items()})
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
+        return {}

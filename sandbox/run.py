@@ -74,7 +74,7 @@ class Experiment:
         ):
             self._begin(strict)
             with results.new_folder(self.scene, out) as folder:
-                results.begin(folder, self.scene, strict)
+                results.begin(folder, self.scene, strict, self.setup.inputs.found)
                 keeper = Keeper(Checkpoints(folder), interrupts, told, checkpoint_every)
                 return self._run_in(folder, told, keeper, pictures)
 
@@ -173,7 +173,7 @@ def resume(
             return _vouched(results.read_run(folder))
         experiment = load(folder / results.SCENE)
         experiment._begin(found is not None and found.strict)
-        changed = results.note_resumption(folder, experiment.scene)
+        changed = results.note_resumption(folder, experiment.scene, experiment.setup.inputs.found)
         if changed:
             told.warn(
                 f"not as when the run began: {', '.join(changed)}; the results may differ in the last digits from "

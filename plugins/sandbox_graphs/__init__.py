@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -149,11 +148,11 @@ class NetworkFile(Graph):
     """A network from a GraphML file or a list of nodes and edges."""
 
     trial: ClassVar[Trial] = Trial(skip="reads a file")
-    path: str = Field(description="the file, in the working directory or below")
+    path: str = Field(description="the file, in the folder of the scene, the working directory, or below one of them")
 
     def build(self, rng: np.random.Generator) -> Network:
         try:
-            return graphs.read_network(graphs.inside(self.path, Path.cwd()))
+            return graphs.read_network(sandbox.input_file(self.path))
         except (OSError, ValueError) as error:  # a path that cannot be one
             raise NetworkError(f"{self.path[:60]!r}... cannot be read: {error}") from error
 

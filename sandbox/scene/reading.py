@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.errors import SceneError
+from sandbox.input_files import places_of
 from sandbox.scene.scene import Scene
 from sandbox.scene.shipped import find
+from sandbox.scene.shipped import folder as shipped_folder
 from sandbox.scene.toml import parse_change, parse_toml, put
 from sandbox.scene.validating import validate
 
@@ -55,4 +57,5 @@ def read(
         data[section] = dict(values) if other else table | dict(values)
     if seed is not None:
         data["seed"] = seed
-    return validate(data, path.name)
+    shipped = path.parent == shipped_folder()
+    return validate(data, path.name).placed(places_of(None if shipped else path))

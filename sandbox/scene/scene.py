@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from sandbox.parts import Controller, Graph, Part, SystemPart, TaskPart
 from sandbox.plugins import plugins
@@ -41,6 +42,22 @@ class Scene(Section):
     training: Training | None = None
     relax: Relax | None = None
     dynamics: Dynamics | None = None
+    _places: tuple[Path, ...] = PrivateAttr(())
+
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """Folders in which the files that it names are looked for; empty for the working directory."""
+        return self._places
+
+    def __eq__(self, other: object) -> bool:
+        """Compare what they say; where their files are is no part of it."""
+        return isinstance(other, Scene) and super().__eq__(other.placed(self.places))
+
+    def placed(self, places: Iterable[Path]) -> Scene:
+        """The same scene, with its files in these folders."""
+        scene = self.model_copy()
+        scene._places = tuple(places)
+        return scene
 
     @model_validator(mode="after")
     def _one_thing_to_do(self) -> Scene:

@@ -79,7 +79,8 @@ class Sweep:
         """What a worker is given."""
         s = self.settings
         folder = (self.folder / plan.RUNS / case.name).resolve()
-        return Job(case.name, case.text, str(folder), s.checkpoint_every, s.pictures, s.strict, s.plugins)
+        places = tuple(map(str, case.scene.places))
+        return Job(case.name, case.text, str(folder), s.checkpoint_every, s.pictures, s.strict, s.plugins, places)
 
     def find_done(self) -> list[Case]:
         """Take note of the runs that are complete; the others are returned."""

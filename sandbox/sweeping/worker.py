@@ -29,6 +29,7 @@ class Job:
         scene: the resolved scene, as TOML.
         folder: of the run, absolute.
         plugins: files of plugins to load before.
+        places: folders in which the scene's files are looked for, absolute.
         version: of the sandbox that asks.
     """
 
@@ -39,6 +40,7 @@ class Job:
     pictures: bool
     strict: bool
     plugins: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
     version: str = __version__
 
 
@@ -119,7 +121,8 @@ def _made(job: Job) -> Outcome:
         _check_scene(job, folder)
         done = run.resume(folder, checkpoint_every=job.checkpoint_every, pictures=job.pictures)
     else:
-        experiment = run.Experiment(scene.validate(scene.parse_toml(job.scene), job.name))
+        valid = scene.validate(scene.parse_toml(job.scene), job.name).placed(map(Path, job.places))
+        experiment = run.Experiment(valid)
         done = experiment.run(folder, checkpoint_every=job.checkpoint_every, pictures=job.pictures, strict=job.strict)
     return complete(folder, done.figures)
 

@@ -33,7 +33,7 @@ HINT = " (did you mean {!r}?)"
 
 
 def inside(path: str, folder: Path) -> Path:
-    """A path that a scene names: a file in a folder, or in one below it, wherever symbolic links in it lead.
+    """Resolve a path that a scene names: a file in a folder, or in one below it, wherever symbolic links in it lead.
 
     Raises:
         NetworkError: for a path that leads elsewhere, or cannot be one.
@@ -41,8 +41,8 @@ def inside(path: str, folder: Path) -> Path:
     shown = repr(path if len(path) <= 60 else path[:60] + "...")
     if Path(path).is_absolute() or path.startswith(("/", "\\", "~")) or ".." in Path(path.replace("\\", "/")).parts:
         raise NetworkError(
-            f"the path {shown} leads out of the working directory; a scene names files in it or below: put the network "
-            "there, or read it in Python with read_network"
+            f"the path {shown} leads out of the folder of the scene, or the working directory; a scene names files in "
+            "them or below: put the file there, or read it in Python"
         )
     try:
         home = folder.resolve()
@@ -50,7 +50,7 @@ def inside(path: str, folder: Path) -> Path:
     except (OSError, ValueError, RuntimeError) as error:  # too long, a null character, links in a circle
         raise NetworkError(f"the path {shown} cannot be one: {error}") from None
     if not found.is_relative_to(home):
-        raise NetworkError(f"the path {shown} is a link that leads out of the working directory; copy the file there")
+        raise NetworkError(f"the path {shown} is a link that leads out of {home}; copy the file there")
     return found
 
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from pydantic import Field
 
+import sandbox
 from sandbox.errors import NetworkError
 from sandbox.parts import Graph, Trial
-from sandbox.physics.graphs.files import MAX_BYTES, inside
+from sandbox.physics.graphs.files import MAX_BYTES
 from sandbox.physics.network import Network
 
 if TYPE_CHECKING:
@@ -62,10 +63,10 @@ class Epanet(Graph):
     """
 
     trial: ClassVar[Trial] = Trial(skip="reads a file")
-    path: str = Field(description="the .inp file, in the working directory or below")
+    path: str = Field(description="the .inp file, beside the scene, in the working directory, or below one of them")
 
     def build(self, rng: np.random.Generator) -> PipeNetwork:
-        return read_epanet(inside(self.path, Path.cwd()))
+        return read_epanet(sandbox.input_file(self.path))
 
 
 def read_epanet(path: Path) -> PipeNetwork:
