@@ -92,7 +92,7 @@ CASES = {
     "unknown group": Bad(
         change(STATICS, '"left"', '"lfet"'), "clamp[0]: the network has no group 'lfet'; did you mean"
     ),
-    "node out of range": Bad(change(STATICS, '"left"', "[0, 99]"), "clamp[0]: nodes [0, 99]"),
+    "node out of range": Bad(change(STATICS, '"left"', "[0, 99]"), "clamp[0]: there is no node 99"),
     "node negative": Bad(change(STATICS, '"left"', "[-1]"), "clamp[0].nodes[0]: "),
     "node a fraction": Bad(change(STATICS, '"left"', "[1.5]"), "clamp[0].nodes[0]: "),
     "node beyond integers": Bad(change(STATICS, '"left"', "[99999999999999999999999]"), "clamp[0].nodes[0]: "),
@@ -168,7 +168,7 @@ CASES = {
     "terminals too few": Bad(change(LEARN, 'pick = "random"', "inputs = [0, 1]\noutputs = [2]"), "the task needs 10"),
     "terminals twice": Bad(change(LEARN, 'pick = "random"', 'pick = "random"\ninputs = [0]'), "terminals: give pick"),
     "terminals unknown": Bad(
-        change(LEARN, 'pick = "random"', PLACES.replace("12", "99")), "terminals.outputs: nodes [99]"
+        change(LEARN, 'pick = "random"', PLACES.replace("12", "99")), "terminals.outputs: there is no node 99"
     ),
     "terminals overlap": Bad(change(LEARN, 'pick = "random"', PLACES.replace("12", "2")), "node 2 is an input too"),
     "terminals of component": Bad(change(LEARN, 'pick = "random"', PLACES + "\ncomponent = 3"), "component 3"),

@@ -5,9 +5,9 @@ Everything is in SI units: heads and lengths in m, flows and demands in m^3/s.
 
 import sandbox
 from sandbox_pipes.epanet import Epanet as Epanet
-from sandbox_pipes.epanet import PipeNetwork as PipeNetwork
 from sandbox_pipes.hazen_williams import HazenWilliams as HazenWilliams
 from sandbox_pipes.hazen_williams import conductance as conductance
+from sandbox_pipes.pipe_network import PipeNetwork as PipeNetwork
 
 SANDBOX_HOOKS = 1
 

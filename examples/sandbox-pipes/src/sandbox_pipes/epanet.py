@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,46 +12,18 @@ import sandbox
 from sandbox.errors import NetworkError
 from sandbox.parts import Graph, Trial
 from sandbox.physics.graphs.files import MAX_BYTES
-from sandbox.physics.network import Network
+from sandbox.suggestions import listed
+from sandbox_pipes.pipe_network import PipeNetwork
+from sandbox_pipes.tank_limits import shut_at_limits
 
 if TYPE_CHECKING:
     from wntr.network import WaterNetworkModel
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class PipeNetwork(Network):
-    """A network that knows its pipes and what is drawn from it.
+LEVEL_TOLERANCE = 0.0005 * 0.3048
+"""Distance, in m, from its highest or lowest level within which a tank is full or empty: EPANET's, 0.0005 ft."""
 
-    Args:
-        node_names: (N,) as in the file: junctions, then tanks, then reservoirs.
-        pipe_names: (E,) as in the file; closed pipes are left out.
-        length: (E,) in m.
-        diameter: (E,) in m.
-        roughness: (E,) coefficients C of Hazen and Williams.
-        demand: (N,) drawn at each node, m^3/s.
-        head: (N,) at which tanks and reservoirs hold the water, m; NaN at junctions.
-
-    Raises:
-        NetworkError: for arrays that do not have a number for each pipe, or each node.
-    """
-
-    node_names: tuple[str, ...] = ()
-    pipe_names: tuple[str, ...] = ()
-    length: np.ndarray = None  # type: ignore[assignment]
-    diameter: np.ndarray = None  # type: ignore[assignment]
-    roughness: np.ndarray = None  # type: ignore[assignment]
-    demand: np.ndarray = None  # type: ignore[assignment]
-    head: np.ndarray = None  # type: ignore[assignment]
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for names, count in ((("length", "diameter", "roughness"), self.n_edges), (("demand", "head"), self.n_nodes)):
-            for name in names:
-                array = np.array(getattr(self, name), dtype=float)
-                if array.shape != (count,):
-                    raise NetworkError(f"{name} of a network of pipes has shape {array.shape}; expected ({count},)")
-                array.flags.writeable = False
-                object.__setattr__(self, name, array)
+SECTIONS = {"node": ("[JUNCTIONS]", "[TANKS]", "[RESERVOIRS]"), "link": ("[PIPES]", "[PUMPS]", "[VALVES]")}
 
 
 class Epanet(Graph):
@@ -74,7 +44,11 @@ def read_epanet(path: Path) -> PipeNetwork:
 
     Raises:
         NetworkError: if the file cannot be read, or has in it what is no pipe of Hazen and Williams: pumps, valves,
-            check valves, minor losses, emitters, controls, other formulas; each by its name.
+            check valves, minor losses, emitters, controls, other formulas; each by its name. Also for a name that is
+            given twice, of which wntr takes the last.
+
+    Warns:
+        UserWarning: naming pipes that are shut because a tank is full or empty.
     """
     from wntr.network import WaterNetworkModel  # takes seconds
 
@@ -87,10 +61,24 @@ def read_epanet(path: Path) -> PipeNetwork:
     except Exception as error:  # of many kinds, also KeyError and AttributeError for sections that do not fit
         raise NetworkError(f"{path} is not an EPANET file that wntr can read: {error}") from error
     try:
+        _refuse_twice(path.read_text(encoding="utf-8", errors="replace"))
         _refuse(model)
         return _network(model)
     except NetworkError as error:
         raise NetworkError(f"{path}: {error}") from error
+
+
+def _refuse_twice(text: str) -> None:
+    """Refuse nodes, or links, of one name, as EPANET does."""
+    section, seen = "", set()
+    for line in text.splitlines():
+        fields = line.split(";", 1)[0].split()
+        if fields and fields[0].startswith("["):
+            section = next((kind for kind, names in SECTIONS.items() if fields[0].upper() in names), "")
+        elif fields and section:
+            if (section, fields[0]) in seen:
+                raise NetworkError(f"the {section} {fields[0]} is there twice; rename or remove one")
+            seen.add((section, fields[0]))
 
 
 def _refuse(model: WaterNetworkModel) -> None:
@@ -98,6 +86,8 @@ def _refuse(model: WaterNetworkModel) -> None:
     formula = model.options.hydraulic.headloss
     if formula != "H-W":
         raise NetworkError(f"the head losses are {formula}; only H-W is treated (Hazen-Williams, in [OPTIONS])")
+    if str(model.options.hydraulic.hydraulics).upper() == "USE":
+        raise NetworkError("heads and flows are to come from a file (HYDRAULICS USE in [OPTIONS]); remove the line")
     if model.options.hydraulic.demand_model not in ("DDA", "DD"):
         raise NetworkError("demands depend on pressure; only demands that are given are treated (DEMAND MODEL DDA)")
     pipes = [pipe for _, pipe in model.pipes()]
@@ -110,7 +100,7 @@ def _refuse(model: WaterNetworkModel) -> None:
         ("junctions with emitters", [j.name for _, j in model.junctions() if j.emitter_coefficient]),
     ):
         if names:
-            raise NetworkError(f"there are {what}: {_listed(names)}; only open and closed pipes are treated")
+            raise NetworkError(f"there are {what}: {listed(names)}; only open and closed pipes are treated")
 
 
 def _network(model: WaterNetworkModel) -> PipeNetwork:
@@ -121,12 +111,16 @@ def _network(model: WaterNetworkModel) -> PipeNetwork:
     pipes = [pipe for _, pipe in model.pipes() if pipe.initial_status.name.lower() != "closed"]
     if not names or not pipes:
         raise NetworkError("there are no open pipes in it")
-    demand, head = np.zeros(len(names)), np.full(len(names), np.nan)
+    demand, head, limit = np.zeros(len(names)), np.full(len(names), np.nan), np.zeros(len(names))
     factor = model.options.hydraulic.demand_multiplier
     for name, junction in model.junctions():
         demand[number[name]] = junction.demand_timeseries_list.at(start, multiplier=factor)
     for name, tank in model.tanks():
         head[number[name]] = tank.elevation + tank.init_level
+        if tank.init_level >= tank.max_level - LEVEL_TOLERANCE and not tank.overflow:
+            limit[number[name]] = 1
+        elif tank.init_level <= tank.min_level + LEVEL_TOLERANCE:
+            limit[number[name]] = -1
     for name, reservoir in model.reservoirs():
         head[number[name]] = reservoir.head_timeseries.at(start)
     kinds = {
@@ -135,6 +129,9 @@ def _network(model: WaterNetworkModel) -> PipeNetwork:
         "reservoirs": model.reservoir_name_list,
         "fixed": [*model.tank_name_list, *model.reservoir_name_list],
     }
+    taken = [name for name in names if name in kinds]
+    if taken:
+        raise NetworkError(f"nodes have the names of groups: {listed(taken)}; rename them")
     groups = {name: [i] for name, i in number.items()}
     groups |= {kind: [number[name] for name in members] for kind, members in kinds.items() if members}
     network = PipeNetwork(
@@ -148,18 +145,13 @@ def _network(model: WaterNetworkModel) -> PipeNetwork:
         roughness=np.array([pipe.roughness for pipe in pipes]),
         demand=demand,
         head=head,
+        limit=limit,
     )
     for what in ("length", "diameter", "roughness"):
         wrong = [p.name for p, value in zip(pipes, getattr(network, what), strict=True) if not 0 < value < np.inf]
         if wrong:
-            raise NetworkError(f"the {what} is not above zero in pipes: {_listed(wrong)}")
-    label = network.components()
-    dry = [name for name, part in zip(names, label, strict=True) if part not in label[~np.isnan(head)]]
+            raise NetworkError(f"the {what} is not above zero in pipes: {listed(wrong)}")
+    dry = network.dry()
     if dry:
-        raise NetworkError(f"no open pipe leads from a tank or a reservoir to the nodes: {_listed(dry)}")
-    return network
-
-
-def _listed(names: Iterable[str]) -> str:
-    names = list(names)
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        raise NetworkError(f"no open pipe leads from a tank or a reservoir to the nodes: {listed(dry)}")
+    return shut_at_limits(network)

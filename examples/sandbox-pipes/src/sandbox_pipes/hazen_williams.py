@@ -15,7 +15,7 @@ from sandbox.physics.laws.law import EdgeLaw
 from sandbox.physics.material import Material
 from sandbox.physics.network import Network
 from sandbox.spread import Values, draw
-from sandbox_pipes.epanet import PipeNetwork
+from sandbox_pipes.pipe_network import PipeNetwork
 
 EXPONENT = 1.852
 RESISTANCE = 4.727 * 0.3048 ** (4.871 - 3 * EXPONENT)
