@@ -177,7 +177,7 @@ def test_assuming_linear_edges_is_exact_where_they_are(make: Callable[[], Case])
 
 @pytest.mark.parametrize("rule", [EquilibriumPropagation, CoupledLearning, Contrastive])
 def test_assuming_linear_edges_is_wrong_where_they_are_diodes(rule: type[Controller]) -> None:
-    case = replace(flow(law="diode"), outputs=Terminals.at([9]))
+    case = replace(flow(law="diode", turn="reversed"), outputs=Terminals.at([9]))
     case = replace(case, sample=(np.array([0.0, 1.0, 0.4]), np.array([0.5])))
     downhill, keys = -case.gradient(), {"eta": 0.01} if rule is CoupledLearning else {}
     own, assumed = (case.step(rule(**keys, assumed_law=law), compliance=0.01) for law in ("own", "linear"))
