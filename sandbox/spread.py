@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from sandbox.settings import Settings
-
-_OTHERS = {"uniform": ("median", "sigma"), "lognormal": ("low", "high")}
-"""Keys that a distribution has no use for."""
-
 from sandbox.errors import NetworkError
 from sandbox.physics.network import Network
+from sandbox.settings import Settings
 
 if TYPE_CHECKING:
     from sandbox.parts import SystemPart
+
+_OTHERS = {"uniform": ("median", "sigma"), "lognormal": ("low", "high")}
+"""Keys that a distribution has no use for."""
 
 
 class Spread(Settings):
