@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from sandbox.commit import commit_of
 
 if TYPE_CHECKING:
     from sandbox.scene import Scene
 
 PACKAGES = ("taichi", "numpy", "scipy", "sympy", "xarray", "h5netcdf", "scikit-learn")
-GIT_SECONDS = 10
 
 BITS = ("sandbox", "python", "packages", "plugins", "machine", "blas", "threads")
 """What must be the same for two runs of a scene to be the same bits."""
@@ -43,7 +43,7 @@ def provenance(scene: Scene) -> dict[str, Any]:
         },
         "threads": runtime.threads(),
         "blas": _blas(),
-        "git": _git(Path.cwd()),
+        "git": commit_of(Path.cwd()),
         "started": now(),
     }
 
@@ -75,23 +75,3 @@ def _blas() -> list[dict[str, Any]]:
     keys = ("internal_api", "version", "architecture", "num_threads")
     found = [{key: pool.get(key) for key in keys} for pool in threadpool_info() if pool["user_api"] == "blas"]
     return sorted(found, key=str)
-
-
-def _git(folder: Path) -> dict[str, Any] | None:
-    """Commit of the working folder and whether it was changed; None where it is under no git."""
-
-    def ask(*words: str) -> str | None:
-        try:
-            # Its monitor would run a program that the folder names.
-            command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", *words]
-            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=GIT_SECONDS)
-        except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
-            return None
-        return done.stdout.strip() if done.returncode == 0 else None
-
-    if not any((parent / ".git").exists() for parent in (folder, *folder.parents)):
-        return None
-    commit, status = ask("rev-parse", "HEAD"), ask("status", "--porcelain", "--untracked-files=no")
-    if commit is None:
-        return None
-    return {"commit": commit, "changed": None if status is None else bool(status)}
