@@ -15,11 +15,13 @@ import numpy as np
 from PIL import Image
 
 from sandbox.apparatus import Apparatus
+from sandbox.errors import RunError
 from sandbox.physics.boundary import Boundary
 from sandbox.physics.equilibrium import Equilibrium, Status
 from sandbox.physics.material import Material
 from sandbox.physics.network import Network
 from sandbox.physics.trajectory import Trajectory
+from sandbox.png import opened
 from sandbox.results import Run
 
 WIDTH, DPI = 2.6, 110
@@ -258,12 +260,15 @@ def _thumbnail(run: Run) -> str:
     order = ("network", "deformation", "stiffness", "learning", "energy")
     found = {path.stem: path for path in run.pictures if path.suffix == ".png" and path.is_file()}
     chosen = next((found[name] for name in order if name in found), None)
-    return "" if chosen is None else thumbnail(chosen)
+    try:
+        return "" if chosen is None else thumbnail(chosen)
+    except RunError:  # the figures are worth showing without it
+        return ""
 
 
 def thumbnail(path: Path, width: int = 420) -> str:
     """A figure element with a PNG file made small."""
-    with Image.open(path) as image:
+    with opened(path) as image:
         small = image.convert("RGB")
     small.thumbnail((width, width))
     return _figure(small, path.stem, small.width)

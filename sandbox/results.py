@@ -15,12 +15,13 @@ from sandbox import input_files, manifest, provenance
 from sandbox.checkpoints import FOLDER as CHECKPOINTS
 from sandbox.checkpoints import Checkpoints
 from sandbox.errors import RunError
-from sandbox.files import PARTIAL, read_text
+from sandbox.files import LEADS_OUT, PARTIAL, read_text, require_regular
 from sandbox.files import write_atomically as write_atomically
 from sandbox.files import write_text as write_text
 from sandbox.input_files import INPUTS
 from sandbox.lock import LOCK, locked
 from sandbox.manifest import MANIFEST
+from sandbox.netcdf import read_dataset
 from sandbox.plain import misfit
 from sandbox.shown import Shown
 
@@ -152,8 +153,11 @@ def note_resumption(folder: Path, scene: Scene, inputs: Mapping[str, input_files
         begin(folder, scene, inputs=inputs)
         return []
     here = provenance.provenance(scene)
-    before = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
-    other = provenance.differences(before, here)
+    try:
+        before = json.loads(read_text(folder / PROVENANCE))
+        other = provenance.differences(before, here)
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
+        raise RunError(f"{folder / PROVENANCE} cannot be read: {error}") from error
     note = {"at": here["started"], "changed": {name: here[name] for name in other}}
     manifest.write(folder, found.stage, found.files, found, resumed=[*found.resumed, note])
     return other
@@ -185,8 +189,6 @@ def open_run(folder: str | Path) -> xr.Dataset:
     Raises:
         RunError: if the folder is not a complete run, or its scene, provenance, data or summary were changed.
     """
-    import xarray as xr
-
     folder = Path(folder)
     found = manifest.read(folder)
     path = folder / DATA
@@ -194,9 +196,12 @@ def open_run(folder: str | Path) -> xr.Dataset:
         if not (folder / SCENE).is_file():
             raise RunError(f"{folder} has no {MANIFEST}: it is not the folder of a run")
         raise RunError(f"{folder} has no results: the run did not finish; go on with: sandbox resume {folder}")
+    missing = [n for n in (COMPUTED if (folder / SCENE).is_file() else (DATA,)) if n not in found.files]
+    if missing:
+        raise RunError(f"{folder / MANIFEST} does not name {', '.join(missing)}: it is not that of a run")
     problems = found.wrong(folder)
     drawn = [name for name, what in problems.items() if what != "missing" and name not in COMPUTED]
-    serious = [f"{name} ({what})" for name, what in problems.items() if name in COMPUTED]
+    serious = [f"{name} ({what})" for name, what in problems.items() if name in COMPUTED or what == LEADS_OUT]
     serious += [f"{name} ({what})" for name, what in _wrong_inputs(folder).items()]
     if serious:
         raise RunError(
@@ -204,11 +209,8 @@ def open_run(folder: str | Path) -> xr.Dataset:
         )
     if drawn:
         warnings.warn(f"{folder}: not as the run drew it: {', '.join(drawn)}", UserWarning, stacklevel=2)
-    try:
-        data = xr.load_dataset(path, engine="h5netcdf")
-        problem = misfit(dict(data.attrs), {"title": "", "scene": ""})
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise RunError(f"{path} cannot be read: {error}") from error
+    data = read_dataset(path)
+    problem = misfit(dict(data.attrs), {"title": "", "scene": ""})
     if problem is not None:
         raise RunError(f"{path} is not the dataset of a run: {problem.removeprefix('state')}")
     return data
@@ -251,6 +253,10 @@ def check_beginning(folder: Path) -> manifest.Manifest | None:
             if (folder / name).is_file():
                 why = f"it is a {command}; give the same command `sandbox {command}` again, with --out"
         raise RunError(f"{folder} cannot be resumed: {why}")
+    try:
+        require_regular(folder / SCENE)
+    except OSError as error:
+        raise RunError(f"{folder} cannot be resumed: its {SCENE} is {error.strerror}") from None
     if found is not None:
         wrong = {name: what for name, what in found.wrong(folder).items() if name in COMPUTED}
         wrong |= _wrong_inputs(folder)

@@ -18,7 +18,7 @@ import tomli_w
 
 from sandbox import scene
 from sandbox.errors import RunError, SandboxError, SweepError
-from sandbox.files import write_text
+from sandbox.files import read_text, write_text
 from sandbox.lock import LOCK
 from sandbox.results import SCENE
 from sandbox.results import SWEEP as PLAN
@@ -127,7 +127,7 @@ def read(folder: Path) -> dict[str, Any] | None:
     """
     path = folder / PLAN
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        said = json.loads(read_text(path))
         if said["format"] != FORMAT:
             raise ValueError(f"format {said['format']}; this version reads {FORMAT}")
         if not (isinstance(said["scene"], str) and isinstance(said["axes"], dict) and isinstance(said["runs"], dict)):
@@ -163,7 +163,7 @@ def _check_same(
 
 def _difference(folder: Path, case: Case) -> str:
     try:
-        before = dict(_flat(tomllib.loads((folder / SCENE).read_text(encoding="utf-8"))))
+        before = dict(_flat(tomllib.loads(read_text(folder / SCENE))))
     except (OSError, ValueError):
         return ""
     now = dict(_flat(tomllib.loads(case.text)))

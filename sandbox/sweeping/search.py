@@ -19,7 +19,7 @@ import xarray as xr
 from sandbox import manifest, results
 from sandbox.checkpoints import EVERY
 from sandbox.errors import SweepError
-from sandbox.files import write_atomically, write_text
+from sandbox.files import read_text, write_atomically, write_text
 from sandbox.lock import locked
 from sandbox.pictures import DPI
 from sandbox.report import Reporter, Silent
@@ -172,7 +172,7 @@ def _tried(folder: Path, what: str, spaces: list[Axis | Between]) -> list[Parame
             raise SweepError(f"{folder} is not empty and holds no search; choose another folder with --out")
         return []
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        said = json.loads(read_text(path))
         if said["what"] != what:
             raise SweepError(f"{folder} holds another search, for {said['what']}; choose another folder with --out")
         for given in said["tried"]:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from sandbox import __version__, manifest, results, run, scene
 from sandbox.errors import InUse, PluginFault, RunError, SandboxError
+from sandbox.files import read_text
 from sandbox.plugins import use
 
 PATIENCE = 60.0
@@ -134,5 +135,5 @@ def complete(folder: Path, figures: Mapping[str, Any]) -> Outcome:
 
 
 def _check_scene(job: Job, folder: Path) -> None:
-    if (folder / results.SCENE).read_text(encoding="utf-8") != job.scene:
+    if read_text(folder / results.SCENE) != job.scene:
         raise RunError(f"the run in {folder} is of another scene than {job.name}; remove the folder to make it again")

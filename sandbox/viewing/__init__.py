@@ -12,6 +12,9 @@ from sandbox.viewing.page import page
 
 NAME = "page.html"
 
+_UNLIKE = (OSError, KeyError, ValueError, TypeError, IndexError, AttributeError, RecursionError)
+"""What comes of data, or of a scene, that a run does not leave."""
+
 
 def view(run: str | Path | Run, output: str | Path | None = None, *, show: bool = True) -> Path:
     """Write the page of a run, and open it in the browser.
@@ -34,7 +37,7 @@ def view(run: str | Path | Run, output: str | Path | None = None, *, show: bool 
     path = run.folder / NAME if output is None else Path(output)
     try:
         text = page(run)
-    except (OSError, KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
+    except _UNLIKE as error:
         raise RunError(f"{run.folder} has not the data or the scene that a run leaves: {error!r}") from error
     write_text(path, text)
     if show:

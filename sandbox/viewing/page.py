@@ -12,9 +12,9 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from PIL import Image
-
+from sandbox.files import read_text
 from sandbox.plot.sketch import curves, in_script, web
+from sandbox.png import opened
 from sandbox.results import PROVENANCE, SCENE, Run
 from sandbox.units import label
 from sandbox.viewing.film import Film, film
@@ -31,7 +31,7 @@ def page(run: Run) -> str:
     """The page of a run."""
     moving = film(run)
     drawn = _curves(run)
-    written = _text(run.folder / SCENE)
+    written = read_text(run.folder / SCENE)
     sections = [
         _section("Figures of merit", _table(run.figures)),
         _network(moving),
@@ -41,7 +41,7 @@ def page(run: Run) -> str:
         _pictures(run.pictures),
         _events(run.events),
         _section("Scene", _fold(SCENE, f"<pre>{escape(written)}</pre>")),
-        _section("Where the numbers come from", _provenance(json.loads(_text(run.folder / PROVENANCE)))),
+        _section("Where the numbers come from", _provenance(json.loads(read_text(run.folder / PROVENANCE)))),
     ]
     scene = run.data.attrs.get("scene", run.folder.name)
     data = {"film": moving and {"net": moving.net, "frames": moving.frames}, "curves": drawn}
@@ -112,7 +112,7 @@ def _pictures(paths: Iterable[Path]) -> str:
 
 
 def _picture(path: Path) -> str:
-    with Image.open(path) as image:
+    with opened(path) as image:
         width = round(image.width / PIXELS)
     data = base64.b64encode(path.read_bytes()).decode()
     return f'<img alt="{escape(path.stem)}" style="width:{width}px" src="data:image/png;base64,{data}">'
@@ -163,7 +163,3 @@ def _said(value: Any) -> str:
     if value is None:
         return "none"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8")
