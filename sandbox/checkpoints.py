@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from sandbox.archives import look_over
 from sandbox.errors import RunError
 from sandbox.files import digest, read_text, write_atomically, write_text
 from sandbox.interrupts import Interrupts
@@ -26,7 +27,7 @@ SHARE = 0.05
 """Largest part of the time that writing checkpoints may take: where they are large, they are fewer."""
 
 KEPT = 2
-FORMAT = 1
+FORMAT = 2
 _TREE = "tree"
 
 State = dict[str, Any]
@@ -106,6 +107,7 @@ class Checkpoints:
             raise ValueError(f"format {said['format']}; this version reads {FORMAT}")
         if said["sha256"] != digest(data):
             raise ValueError("its checksum does not fit")
+        look_over(data)
         with np.load(data, allow_pickle=False) as arrays:
             return unpack(arrays[_TREE].tobytes().decode(), arrays.__getitem__)
 
@@ -130,6 +132,7 @@ class Checkpoints:
 
 _UNREADABLE = (
     OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, MemoryError, zipfile.BadZipFile, RecursionError,
+    NotImplementedError, RuntimeError,
 )  # fmt: skip
 
 

@@ -1,10 +1,6 @@
-"""The dataset of a run: the network that it starts from, the units of what it records; and how to tell whether a scene
-still builds the same.
-"""
+"""The dataset of a run: the network that it starts from, and the units of what it records."""
 
 from __future__ import annotations
-
-import hashlib
 
 import numpy as np
 import xarray as xr
@@ -70,20 +66,3 @@ def annotate(data: xr.Dataset, setup: Setup) -> None:
         quantity, said = known.get(str(name), ({str(name): 1}, str(name).replace("_", " ")))
         variable.attrs.setdefault("long_name", said)
         variable.attrs["units"] = setup.unit(quantity)
-
-
-def fingerprint(setup: Setup) -> str:
-    """SHA-256 of the network, the stiffnesses as built and the task's samples.
-
-    They are functions of the scene, but for files and packages that they come from.
-    """
-    network = setup.network
-    arrays = [network.positions, network.edges, setup.system.stiffness]
-    if setup.scene.training is not None:
-        task = setup.task
-        arrays += [task.inputs, task.targets, task.train, task.test]
-    total = hashlib.sha256()
-    for array in arrays:
-        total.update(repr((array.shape, array.dtype.str)).encode())
-        total.update(np.ascontiguousarray(array).data)
-    return total.hexdigest()

@@ -10,8 +10,9 @@ import xarray as xr
 
 from sandbox.apparatus import state as apparatus_state
 from sandbox.build import Setup
-from sandbox.dataset import fingerprint, network_dataset
+from sandbox.dataset import network_dataset
 from sandbox.errors import RunError, SandboxError
+from sandbox.fingerprint import check_fingerprint, fingerprint
 from sandbox.plain import misfit
 from sandbox.replay import record
 from sandbox.seeds import stream
@@ -139,8 +140,7 @@ class Learner:
         setup, controller = self.setup, self.setup.scene.controller
         assert controller is not None
         try:
-            if state["of"] != fingerprint(setup):
-                raise RunError("the checkpoint is of another network, or of other samples, than the scene gives here")
+            check_fingerprint(state["of"], setup)
             self._check(state)
             self.epoch, self._done, self.history = state["epoch"], state["done"], state["history"]
             self._skipped = state["skipped"]

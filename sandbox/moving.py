@@ -10,8 +10,9 @@ import xarray as xr
 
 from sandbox.build import Setup
 from sandbox.checkpoints import Keeper
-from sandbox.dataset import fingerprint, network_dataset
+from sandbox.dataset import network_dataset
 from sandbox.errors import RunError, SandboxError
+from sandbox.fingerprint import check_fingerprint, fingerprint
 from sandbox.physics.dynamics import simulate
 from sandbox.physics.material import Material
 from sandbox.physics.memory import require
@@ -160,8 +161,7 @@ class Motion:
             RunError: if it is another's.
         """
         try:
-            if state["of"] != fingerprint(self.setup):
-                raise RunError("the checkpoint is of another network than the scene gives here")
+            check_fingerprint(state["of"], self.setup)
             self._check(state)
             self.step, self._positions, self._velocities = state["step"], state["positions"], state["velocities"]
             self._recorded = len(state["records"]["kinetic"])

@@ -11,6 +11,7 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,8 +76,7 @@ def read_dataset(path: Path) -> xr.Dataset:
 @contextmanager
 def _without_plugins() -> Iterator[None]:
     """Within, HDF5 finds no library to load for a filter, wherever the environment says they are."""
-    from h5py import h5pl
-
+    h5pl = _h5py().h5pl
     places = [h5pl.get(n) for n in range(h5pl.size())]
     try:
         for _ in places:
@@ -94,8 +94,7 @@ def _look_over(content: bytes) -> dict[str, tuple[int, ...]]:
         _Refused: for what a run does not write.
         NetworkError: if there is no memory for it.
     """
-    import h5py
-
+    h5py = _h5py()
     heap = max((int.from_bytes(found[1], "little") for found in _HEAP.finditer(content)), default=0)
     text = min(heap, len(content))
     with h5py.File(io.BytesIO(content), "r") as file:
@@ -103,7 +102,7 @@ def _look_over(content: bytes) -> dict[str, tuple[int, ...]]:
         names: list[bytes] = []
         root.links.iterate(names.append)
         total = _attributes(h5py.h5g.open(root, b"/"), text)
-        shapes, places, scales = {}, set(), []
+        shapes, places, datasets = {}, set(), {}
         for name in names:
             what = repr(name.decode("utf-8", "replace"))
             if root.links.get_info(name).type != h5py.h5l.TYPE_HARD:
@@ -114,21 +113,23 @@ def _look_over(content: bytes) -> dict[str, tuple[int, ...]]:
             total += _dataset(found, what, text) + _attributes(found, text)
             shapes[name.decode("utf-8", "replace")] = found.shape
             places.add(h5py.h5o.get_info(found).addr)
-            scales.append((what, h5py.Dataset(found).attrs.get("DIMENSION_LIST", ())))
-        for what, lists in scales:
-            for reference in (reference for axis in lists for reference in axis):
+            datasets[what] = h5py.Dataset(found)
+        if total > max(MOST_UNFOLDED, MOST_TIMES * len(content)):
+            raise _Refused(f"its {len(content):,} bytes say that they are {total:,} bytes of data")
+        require("its data", total)
+        for what, dataset in datasets.items():
+            references = [reference for axis in dataset.attrs.get("DIMENSION_LIST", ()) for reference in axis]
+            if None in dataset.maxshape:  # one without a fixed size is as large as what it refers to
+                references += [entry[0] for entry in dataset.attrs.get("REFERENCE_LIST", ())]
+            for reference in references:
                 if h5py.h5o.get_info(h5py.h5r.dereference(reference, root)).addr not in places:
                     raise _Refused(f"{what} refers to something that is no dataset of the file")
-    if total > max(MOST_UNFOLDED, MOST_TIMES * len(content)):
-        raise _Refused(f"its {len(content):,} bytes say that they are {total:,} bytes of data")
-    require("its data", total)
     return shapes
 
 
 def _dataset(found: Any, what: str, text: int) -> int:
     """Bytes of a dataset in memory. Its shape is asked for last: to know that of a virtual one, files are opened."""
-    from h5py import h5d, h5z
-
+    h5d, h5z = _h5py().h5d, _h5py().h5z
     made = found.get_create_plist()
     layout = made.get_layout()
     if made.get_external_count() or layout not in (h5d.COMPACT, h5d.CONTIGUOUS, h5d.CHUNKED):
@@ -137,12 +138,10 @@ def _dataset(found: Any, what: str, text: int) -> int:
     known = {h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32}
     if not set(filters) <= known or len(set(filters)) < len(filters):
         raise _Refused(f"the data of {what} are packed by the filters {filters}; a run uses deflate and shuffle")
-    space = found.get_space()
-    shape = space.get_simple_extent_dims()
-    if space.get_simple_extent_dims(True) != shape:
-        raise _Refused(f"{what} has no fixed size")
+    shape = found.get_space().get_simple_extent_dims()
     chunk = made.get_chunk() if layout == h5d.CHUNKED else ()
-    size = max(prod(shape), prod(chunk)) * _size(found.get_type(), what, text)
+    # A piece is unpacked whole, however little of it is asked for.
+    size = (prod(shape) and max(prod(shape), prod(chunk))) * _size(found.get_type(), what, text)
     if not found.get_storage_size() and size:
         if not _is_no_variable(found):
             raise _Refused(f"{what} has a size and no data")
@@ -152,8 +151,7 @@ def _dataset(found: Any, what: str, text: int) -> int:
 
 def _attributes(found: Any, text: int) -> int:
     """Bytes of attributes in memory."""
-    from h5py import h5a, h5t
-
+    h5a, h5t = _h5py().h5a, _h5py().h5t
     total = 0
     for index in range(h5a.get_num_attrs(found)):
         attribute = h5a.open(found, index=index)
@@ -163,7 +161,11 @@ def _attributes(found: Any, text: int) -> int:
             if kind.get_class() != h5t.VLEN or kind.get_super().get_class() != h5t.REFERENCE:
                 raise _Refused("a list of dimensions is something else")
             size = text
-        elif name != "REFERENCE_LIST":  # of no use but for dimensions without a fixed size
+        elif name == "REFERENCE_LIST":
+            members = range(kind.get_nmembers()) if kind.get_class() == h5t.COMPOUND else ()
+            if [kind.get_member_class(n) for n in members] != [h5t.REFERENCE, h5t.INTEGER]:
+                raise _Refused("a list of references is something else")
+        else:
             size = _size(kind, f"the attribute {name!r}", text)
         total += prod(attribute.shape) * size
     return total
@@ -171,8 +173,7 @@ def _attributes(found: Any, text: int) -> int:
 
 def _size(kind: Any, what: str, text: int) -> int:
     """Bytes of a number or a text in memory."""
-    from h5py import h5t
-
+    h5t = _h5py().h5t
     if kind.get_class() not in (h5t.INTEGER, h5t.FLOAT, h5t.STRING) or kind.committed():
         raise _Refused(f"{what} is made of neither numbers nor texts")
     if kind.get_class() == h5t.STRING and kind.is_variable_str():
@@ -182,6 +183,9 @@ def _size(kind: Any, what: str, text: int) -> int:
 
 def _is_no_variable(found: Any) -> bool:
     """Whether a dataset is there for its size alone, as a dimension; nobody reads it."""
-    import h5py
+    return _NO_VARIABLE in _h5py().Dataset(found).attrs.get("NAME", b"")
 
-    return _NO_VARIABLE in h5py.Dataset(found).attrs.get("NAME", b"")
+
+def _h5py() -> Any:
+    """The module, whose compiled part has no types."""
+    return import_module("h5py")

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -19,9 +19,11 @@ from sandbox import hookspecs
 from sandbox.errors import PluginError
 from sandbox.importing import uncollected
 from sandbox.parts import Controller, Graph, Part, SystemPart, TaskPart
+from sandbox.sources import SourceLoader, digest_of_file, digest_of_module
 from sandbox.suggestions import did_you_mean, listed
 
 GROUP = "sandbox"
+OWN = "matter-sandbox"
 BLOCK = "SANDBOX_BLOCK"
 
 KINDS: dict[str, type[Part]] = {
@@ -52,6 +54,13 @@ class Plugin:
     hooks: list[str] = field(default_factory=list)
     registered: list[str] = field(default_factory=list)
     module: str = ""
+
+    @cached_property
+    def source(self) -> str:
+        """SHA-256 of its source; empty for what comes with the sandbox, whose version says as much."""
+        if self.package == OWN:
+            return ""
+        return digest_of_module(sys.modules.get(self.module), sys.modules.get(self.module.partition(".")[0]))
 
     def __str__(self) -> str:
         origin = f" ({self.package} {self.version})" if self.version else f" ({self.package})"
@@ -184,6 +193,11 @@ class Plugins:
             if not os.path.isfile(path):  # noqa: PTH113 (a path that cannot be one is no file)
                 raise PluginError(f"there is no plugin file {str(source)!r}")
             module = _import_file(path)
+            if digest_of_module(module, module) != digest_of_file(path):
+                raise PluginError(
+                    f"the plugin file {str(source)!r} has changed since this process loaded it; start a new process (a "
+                    "notebook's is its kernel)"
+                )
         known = next((p for p in self.found if p.name == plugin.name and p.state == "loaded"), None)
         if known is not None:
             if self.manager.get_plugin(known.name) is module:
@@ -194,6 +208,14 @@ class Plugins:
             raise PluginError(f"plugin {plugin.name!r}: {plugin.error}")
         self.found.append(plugin)
         return plugin
+
+    def of(self, part: Part) -> Plugin | None:
+        """The plugin that registered the class of a part."""
+        for parts in self.parts.values():
+            for name, known in parts.items():
+                if known is type(part):
+                    return next((p for p in self.found if p.name == parts.origin[name]), None)
+        return None
 
     def notify(self, hook: str, **arguments: Any) -> list[str]:
         """Call an observers' hook on every plugin; errors are contained and returned as text."""
@@ -228,9 +250,11 @@ def _import_file(path: Path) -> ModuleType:
     name = f"sandbox_file_{path.stem}"
     if name in sys.modules and getattr(sys.modules[name], "__file__", None) == str(path):
         return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
+    if path.suffix != ".py":
         raise PluginError(f"{str(path)!r} is not a Python file")
+    spec = importlib.util.spec_from_file_location(name, path, loader=SourceLoader(name, str(path)))
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:

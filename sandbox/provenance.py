@@ -31,7 +31,9 @@ def provenance(scene: Scene) -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
         "plugins": [
-            {"name": p.name, "package": p.package, "version": p.version} for p in plugins().found if p.state == "loaded"
+            {"name": p.name, "package": p.package, "version": p.version} | ({"source": p.source} if p.source else {})
+            for p in plugins().found
+            if p.state == "loaded"
         ],
         "seed": scene.seed,
         "machine": {
@@ -53,9 +55,12 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """Names of what may change bits and is not the same in two provenances."""
-    return [name for name in BITS if before.get(name) != after.get(name)]
+def differences(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """What may change bits and is not the same in two provenances, as it is in the second; each plugin by its name."""
+    found = {name: after[name] for name in BITS if name != "plugins" and before.get(name) != after.get(name)}
+    then, now = ({p["name"]: (p["version"], p.get("source")) for p in said["plugins"]} for said in (before, after))
+    other = {name: now.get(name) for name in {**then, **now} if then.get(name) != now.get(name)}
+    return found | {f"plugin {name}": is_now for name, is_now in other.items()}
 
 
 def _processor() -> str:

@@ -156,11 +156,11 @@ def note_resumption(folder: Path, scene: Scene, inputs: Mapping[str, input_files
     try:
         before = json.loads(read_text(folder / PROVENANCE))
         other = provenance.differences(before, here)
-    except (OSError, ValueError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise RunError(f"{folder / PROVENANCE} cannot be read: {error}") from error
-    note = {"at": here["started"], "changed": {name: here[name] for name in other}}
+    note = {"at": here["started"], "changed": other}
     manifest.write(folder, found.stage, found.files, found, resumed=[*found.resumed, note])
-    return other
+    return list(other)
 
 
 def finish(folder: Path, data: xr.Dataset, figures: Mapping[str, float]) -> None:

@@ -22,7 +22,7 @@ import numpy as np
 
 import sandbox
 from sandbox import manifest
-from sandbox.checkpoints import Checkpoints
+from sandbox.checkpoints import FORMAT, Checkpoints
 from sandbox.files import digest
 from sandbox.plain import pack
 
@@ -290,7 +290,7 @@ def sign(run: Path) -> None:
 
 
 def _note(files: tuple[Path, Path]) -> str:
-    files[1].write_text(json.dumps({"format": 1, "sha256": digest(files[0])}))
+    files[1].write_text(json.dumps({"format": FORMAT, "sha256": digest(files[0])}))
     return ""
 
 

@@ -13,7 +13,7 @@ import pytest
 
 import sandbox
 from sandbox import manifest
-from sandbox.checkpoints import Checkpoints
+from sandbox.checkpoints import FORMAT, Checkpoints
 from sandbox.errors import RunError
 from sandbox.plain import NotPlain, pack, unpack
 
@@ -140,7 +140,7 @@ def test_a_pickle_is_never_loaded(tmp_path: Path) -> None:
         np.savez(file, tree=np.array([Bad()], dtype=object))
     from sandbox.files import digest
 
-    data.with_suffix(".json").write_text(json.dumps({"format": 1, "sha256": digest(data)}))
+    data.with_suffix(".json").write_text(json.dumps({"format": FORMAT, "sha256": digest(data)}))
     state, problems = Checkpoints(tmp_path).load()
     assert state is None
     assert "allow_pickle" in problems[0]
