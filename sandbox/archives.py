@@ -44,6 +44,6 @@ def _check(file: IO[bytes], size: int, name: str) -> None:
     header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, _, kind = header(file)
     if kind.kind not in KINDS:
-        raise ValueError(f"{name} is an array of {kind}, which would be made of a pickle")
+        raise ValueError(f"{name} is an array of {kind}, neither numbers nor texts")
     if prod(shape) * kind.itemsize != size - file.tell():
         raise ValueError(f"{name} has not as many bytes as an array of shape {shape}")

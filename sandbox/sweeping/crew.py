@@ -29,6 +29,11 @@ LONELY = 10.0
 PORT = 8787
 """Where the dashboard of a cluster of one's own is, if the port is free."""
 
+SAFE_PATH = "PYTHONSAFEPATH"
+"""Variable without which a Python process that is spawned looks for Python's own modules in the working folder first,
+which may be a stranger's. It is told afterwards where its parent looks.
+"""
+
 POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -171,7 +176,7 @@ def crew(scheduler: str | None, workers: int | None, runs: int, reporter: Report
     with ExitStack() as stack:
         if scheduler is None:
             cluster = stack.enter_context(_cluster(workers, runs))
-            client = distributed.Client(cluster, timeout=CONNECT, set_as_default=False)
+            client = distributed.Client(cluster, timeout=CONNECT, set_as_default=False, security=cluster.security)
             made = Crew(client, "here", reporter, cluster)
         else:
             made = Crew(_client(scheduler), scheduler, reporter)
@@ -198,22 +203,28 @@ def _client(address: str) -> Client:
 
 @contextmanager
 def _cluster(workers: int | None, runs: int) -> Iterator[Any]:
-    """Worker processes on this machine, spawned, with the processors shared among them."""
+    """Worker processes on this machine, spawned, with the processors shared among them.
+
+    What they are sent is executed, so nobody else may send it: they take work only over TLS, with a key that is made
+    for this cluster and never written to the disk.
+    """
     import multiprocessing
 
     from dask import config
     from dask.system import CPU_COUNT
     from distributed import LocalCluster
+    from distributed.security import Security
 
+    needs("cryptography", "sweep")
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         raise SweepError(_GUARD)
     workers = max(1, min(workers or CPU_COUNT, runs))
     threads = int(os.environ.get("SANDBOX_THREADS", "0")) or max(1, CPU_COUNT // workers)
     settings = {
         "distributed.worker.multiprocessing-method": "spawn",
-        "distributed.nanny.pre-spawn-environ": dict.fromkeys(POOLS, threads),
+        "distributed.nanny.pre-spawn-environ": {**dict.fromkeys(POOLS, threads), SAFE_PATH: "1"},
     }
-    with config.set(settings), ExitStack() as stack:
+    with config.set(settings), _safe_path(), ExitStack() as stack:
         try:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", message="Port .* is already in use")
@@ -221,6 +232,8 @@ def _cluster(workers: int | None, runs: int) -> Iterator[Any]:
                     n_workers=workers,
                     threads_per_worker=1,
                     processes=True,
+                    host="127.0.0.1",
+                    security=Security.temporary(),
                     dashboard_address=f"127.0.0.1:{PORT}",
                     silence_logs=logging.CRITICAL,
                     env={"SANDBOX_THREADS": threads},
@@ -229,6 +242,19 @@ def _cluster(workers: int | None, runs: int) -> Iterator[Any]:
             raise SweepError(f"the workers cannot be started: {error}. {_GUARD}") from error
         stack.enter_context(cluster)
         yield cluster
+
+
+@contextmanager
+def _safe_path() -> Iterator[None]:
+    """Within, Python processes that are started here look for modules where this one does."""
+    before = os.environ.get(SAFE_PATH)
+    os.environ[SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop(SAFE_PATH)
+        if before is not None:
+            os.environ[SAFE_PATH] = before
 
 
 _GUARD = (

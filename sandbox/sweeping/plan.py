@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import product
@@ -94,8 +94,11 @@ def value_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
-def begin(folder: Path, axes: Sequence[Axis], made: Sequence[Case]) -> None:
+def begin(folder: Path, axes: Sequence[Axis], made: Sequence[Case], sources: Mapping[str, str] | None = None) -> None:
     """Write what the sweep is; where one was begun before, see that it is of the same scene over the same keys.
+
+    Args:
+        sources: digests of plugins' sources by name.
 
     Raises:
         SweepError: if the folder holds something else.
@@ -109,9 +112,10 @@ def begin(folder: Path, axes: Sequence[Axis], made: Sequence[Case]) -> None:
             raise SweepError(f"{folder} is not empty and holds no sweep; choose another folder with --out")
     else:
         _check_same(folder, before, made, keys, runs)
+        _check_plugins(folder, before.get("plugins"), sources or {})
         runs = before["runs"] | runs
     head = {"format": FORMAT, "scene": made[0].scene.name, "title": made[0].scene.title}
-    said = head | {"axes": {a.key: list(a.values) for a in axes}, "runs": runs}
+    said = head | {"axes": {a.key: list(a.values) for a in axes}, "runs": runs, "plugins": dict(sources or {})}
     write_text(folder / PLAN, json.dumps(said, indent=1, default=str))
     try:
         (folder / RUNS).mkdir(exist_ok=True)
@@ -159,6 +163,23 @@ def _check_same(
                 f"{folder} holds a sweep of another form of this scene: {case.name} differs"
                 f"{_difference(folder / RUNS / case.name, case)}; choose another folder with --out"
             )
+
+
+def _check_plugins(folder: Path, before: Any, sources: Mapping[str, str]) -> None:
+    """See that runs that are complete were made by the plugins that make the others."""
+    if not isinstance(before, dict):
+        return
+    other = [name for name in {**before, **sources} if before.get(name) != sources.get(name)]
+    if other:
+        raise SweepError(
+            f"{folder} holds a sweep with another source of the plugin {', '.join(map(repr, other))}; give the file as "
+            "it was then, or choose another folder with --out"
+        )
+
+
+def said_of(sources: Mapping[str, str]) -> str:
+    """Plugins and their sources, in few words."""
+    return "".join(f", plugin {name} ({source[:12]})" for name, source in sources.items())
 
 
 def _difference(folder: Path, case: Case) -> str:

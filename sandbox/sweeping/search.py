@@ -100,14 +100,14 @@ def run_search(
         As :func:`search`.
     """
     needs("optuna", "search")
-    settings.use_plugins()
+    sources = settings.sources
     spaces = [c for c in items if not isinstance(c, tuple)]
     if not spaces:
         raise SweepError("nothing is to be searched; give a key an interval, log:0.01:1 or lin:0:1, or several values")
     first = _case(scene, items, 0, {s.key: s.low if isinstance(s, Between) else 0 for s in spaces})
     folder = make_folder(out, first.scene.name, "search")
     with locked(folder):
-        what = _said(goal, spaces, first)
+        what = _said(goal, spaces, first) + plan.said_of(sources)
         tried = _tried(folder, what, spaces)
         runs = Sweep(folder, [], [_case(scene, items, n, given) for n, given in enumerate(tried)], settings)
         waiting, study = runs.find_done(), Study(spaces, goal, first.scene.seed)

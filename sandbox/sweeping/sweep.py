@@ -7,6 +7,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,10 +44,10 @@ class Settings:
     plugins: tuple[str, ...] = ()
     retries: int = RETRIES
 
-    def use_plugins(self) -> None:
-        """Load the plugins in this process too, which plans the runs."""
-        for file in self.plugins:
-            use(file)
+    @cached_property
+    def sources(self) -> dict[str, str]:
+        """Digests of the plugins' sources by name; they are loaded in this process too, which plans the runs."""
+        return {plugin.name: plugin.source for plugin in map(use, self.plugins)}
 
 
 @dataclass
@@ -80,7 +81,17 @@ class Sweep:
         s = self.settings
         folder = (self.folder / plan.RUNS / case.name).resolve()
         places = tuple(map(str, case.scene.places))
-        return Job(case.name, case.text, str(folder), s.checkpoint_every, s.pictures, s.strict, s.plugins, places)
+        return Job(
+            case.name,
+            case.text,
+            str(folder),
+            s.checkpoint_every,
+            s.pictures,
+            s.strict,
+            s.plugins,
+            places,
+            s.sources,
+        )
 
     def find_done(self) -> list[Case]:
         """Take note of the runs that are complete; the others are returned."""
@@ -183,7 +194,7 @@ def run_sweep(
     Raises:
         As :func:`sweep`.
     """
-    settings.use_plugins()
+    sources = settings.sources
     items = [parse(c) if isinstance(c, str) else c for c in changes]
     between = next((c for c in items if isinstance(c, Between)), None)
     if between is not None:
@@ -196,7 +207,7 @@ def run_sweep(
     axes = [c for c in fixed if isinstance(c, Axis)] + ([seed_axis] if seed_axis else [])
     folder = make_folder(out, cases[0].scene.name, "sweep")
     with locked(folder):
-        plan.begin(folder, axes, cases)
+        plan.begin(folder, axes, cases, sources)
         done = Sweep(folder, axes, cases, settings)
         _make(done, scheduler, workers, reporter, said)
         _leave(done)

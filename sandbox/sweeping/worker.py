@@ -31,6 +31,7 @@ class Job:
         folder: of the run, absolute.
         plugins: files of plugins to load before.
         places: folders in which the scene's files are looked for, absolute.
+        sources: digests of their sources by name.
         version: of the sandbox that asks.
     """
 
@@ -42,6 +43,7 @@ class Job:
     strict: bool
     plugins: tuple[str, ...] = ()
     places: tuple[str, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)
     version: str = __version__
 
 
@@ -116,7 +118,9 @@ def _made(job: Job) -> Outcome:
     if job.version != __version__:
         raise SandboxError(f"this worker has version {__version__} of the sandbox, and {job.version} asked for the run")
     for file in job.plugins:
-        use(file)
+        plugin = use(file)
+        if job.sources.get(plugin.name, plugin.source) != plugin.source:
+            raise SandboxError(f"this worker has another plugin file {file} than the process that asked for the run")
     folder = Path(job.folder)
     if (folder / results.SCENE).is_file():
         _check_scene(job, folder)

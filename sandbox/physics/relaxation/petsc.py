@@ -69,7 +69,8 @@ def library() -> Any:
     try:
         import petsc4py  # pyright: ignore[reportMissingImports]
 
-        petsc4py.init(["sandbox", "-no_signal_handler"])
+        # A .petscrc of the working folder, which may be a stranger's, could have it load a library.
+        petsc4py.init(["sandbox", "-no_signal_handler", "-skip_petscrc"])
         from petsc4py import PETSc  # pyright: ignore[reportMissingImports]
     except (ImportError, ValueError) as error:  # ValueError: built for another NumPy
         raise SandboxError(
