@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from math import prod
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO
 
 from numpy.lib import format as npy
@@ -42,7 +43,10 @@ def _check(file: IO[bytes], size: int, name: str) -> None:
     """
     version = npy.read_magic(file)
     header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, _, kind = header(file)
+    try:
+        shape, _, kind = header(file)
+    except (SyntaxError, TokenError) as error:  # of NumPy's reader of old headers
+        raise ValueError(f"the header of {name} is no header") from error
     if kind.kind not in KINDS:
         raise ValueError(f"{name} is an array of {kind}, neither numbers nor texts")
     if prod(shape) * kind.itemsize != size - file.tell():
