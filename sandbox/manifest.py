@@ -14,6 +14,8 @@ from sandbox.files import digest, read_text, write_text
 from sandbox.plain import misfit
 
 MANIFEST = "manifest.json"
+LONGEST = 255
+"""Letters of the name of a file, as file systems have it."""
 
 Stage = Literal["begun", "computed", "complete"]
 
@@ -81,7 +83,7 @@ def read(folder: Path) -> Manifest | None:
         own = body.pop("sha256")
         if own != _own(body):
             raise ValueError("its checksum does not fit")
-        if any(Path(name).name != name for name in body["files"]):
+        if any(Path(name).name != name or "\0" in name or len(name) > LONGEST for name in body["files"]):
             raise ValueError("it names files elsewhere")
         if misfit(body, {"stage": "", "files": {}, "strict": False, "resumed": [{}]}) or None in body.values():
             raise ValueError("a value of it is of another type")

@@ -188,7 +188,10 @@ class Plugins:
         if isinstance(source, ModuleType):
             module, plugin = source, Plugin(source.__name__, "module", "")
         else:
-            path = Path(source).resolve()
+            try:
+                path = Path(source).resolve()
+            except (OSError, ValueError, RuntimeError) as error:  # a null character, links in a circle
+                raise PluginError(f"there is no plugin file {str(source)!r}: {error}") from None
             plugin = Plugin(path.stem, str(source), "")
             if not os.path.isfile(path):  # noqa: PTH113 (a path that cannot be one is no file)
                 raise PluginError(f"there is no plugin file {str(source)!r}")
