@@ -14,7 +14,7 @@ import numpy as np
 
 from sandbox.archives import look_over
 from sandbox.errors import RunError
-from sandbox.files import digest, read_text, write_atomically, write_text
+from sandbox.files import digest, make_folder, read_text, write_atomically, write_text
 from sandbox.interrupts import Interrupts
 from sandbox.plain import NotPlain, pack, unpack
 from sandbox.report import Reporter
@@ -60,7 +60,7 @@ class Checkpoints:
         numbers = self._numbers()
         data, note = self._files(max(numbers, default=0) + 1)
         try:
-            self.folder.mkdir(exist_ok=True)
+            make_folder(self.folder)
         except OSError as error:
             raise RunError(f"{self.folder} cannot be made: {error.strerror}") from error
 

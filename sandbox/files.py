@@ -51,6 +51,18 @@ def write_text(path: Path, text: str) -> None:
     write_atomically(path, lambda p: p.write_text(text, encoding="utf-8"))
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above that are missing, and have their names on the disk.
+
+    Raises:
+        OSError: if one cannot be made.
+    """
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in reversed(missing):
+        _to_disk(folder.parent)
+
+
 def digest(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal digits.
 

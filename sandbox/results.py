@@ -15,7 +15,7 @@ from sandbox import input_files, manifest, provenance
 from sandbox.checkpoints import FOLDER as CHECKPOINTS
 from sandbox.checkpoints import Checkpoints
 from sandbox.errors import RunError
-from sandbox.files import LEADS_OUT, PARTIAL, read_text, require_regular
+from sandbox.files import LEADS_OUT, PARTIAL, make_folder, read_text, require_regular
 from sandbox.files import write_atomically as write_atomically
 from sandbox.files import write_text as write_text
 from sandbox.input_files import INPUTS
@@ -86,7 +86,7 @@ def new_folder(scene: Scene, out: str | Path | None) -> Iterator[Path]:
     try:
         made = [p for p in (path, *path.parents) if not p.exists()]
         _check_empty(path)  # before the lock, which would write into somebody's folder
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path)
     except OSError as error:
         raise RunError(f"the run folder {path} cannot be made: {error.strerror}") from error
     try:
