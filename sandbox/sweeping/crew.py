@@ -29,6 +29,9 @@ LONELY = 10.0
 PORT = 8787
 """Where the dashboard of a cluster of one's own is, if the port is free."""
 
+CERTIFICATES = ", ".join(f"DASK_DISTRIBUTED__COMM__TLS__{name}" for name in ("CA_FILE", "CLIENT__CERT", "CLIENT__KEY"))
+"""Variables, or settings of dask, with which a client finds its certificates."""
+
 SAFE_PATH = "PYTHONSAFEPATH"
 """Variable without which a Python process that is spawned looks for Python's own modules in the working folder first,
 which may be a stranger's. It is told afterwards where its parent looks.
@@ -194,6 +197,11 @@ def _client(address: str) -> Client:
 
     try:
         return Client(address, timeout=CONNECT, set_as_default=False)
+    except TypeError as error:  # of distributed, for want of certificates
+        raise SweepError(
+            f"the scheduler at {address} takes work over TLS, and no certificates are set here: {CERTIFICATES} name "
+            "their files, see the guide to scripts"
+        ) from error
     except (OSError, ValueError) as error:
         raise SweepError(
             f"no scheduler answers at {address}; is it running (dask scheduler), and is this the address that "
