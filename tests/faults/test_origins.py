@@ -72,9 +72,7 @@ def test_a_plugin_that_changed_between_kill_and_resume_is_named(file: Path, tmp_
     new_process()
     file.write_text(idle("bench.read()"))
     sandbox.use(file)
-    with pytest.raises(
-        RunError, match="another source of the plugin 'idle_plugin' than the scene gives here"
-    ):
+    with pytest.raises(RunError, match="another source of the plugin 'idle_plugin' than the scene gives here"):
         sandbox.resume(folder, pictures=False)
     noted = sandbox.manifest.read(folder).resumed[-1]["changed"]  # pyright: ignore[reportAttributeAccessIssue]
     assert list(noted) == ["plugin idle_plugin"]
