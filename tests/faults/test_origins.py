@@ -198,7 +198,7 @@ def test_a_sweep_goes_on_with_the_plugins_that_it_began_with(tmp_path: Path) -> 
 
 def test_a_worker_with_another_plugin_file_says_so(file: Path, tmp_path: Path) -> None:
     scene = plan.cases("iris_flow", [("training.epochs", 1)])[0].text
-    job = Job("run", scene, str(tmp_path / "run"), 30.0, False, False, (str(file),), {"idle_plugin": "0" * 64})
+    job = Job("run", scene, str(tmp_path / "run"), 30.0, False, False, (str(file),), sources={"idle_plugin": "0" * 64})
     ended = outcome(job)
     assert "has another plugin file" in ended.error
     assert not ended.passing
