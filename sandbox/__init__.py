@@ -12,7 +12,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from sandbox import shown
+from sandbox import caches, shown
 from sandbox.importing import uncollected
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ def _form(thing: object) -> str | None:
 
 
 shown.form = _form
+caches.settle()
 
 
 def __getattr__(name: str) -> Any:

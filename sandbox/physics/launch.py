@@ -7,16 +7,19 @@ are others than the last time are told it anew.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from ctypes import addressof, c_char
 from functools import cache
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
 from sandbox.importing import uncollected
 
 _at = c_char.from_buffer
+_made: WeakSet[Direct] = WeakSet()
 
 
 class Direct:
@@ -28,6 +31,7 @@ class Direct:
     def __init__(self, kernel: Callable[..., Any]) -> None:
         self._kernel: Any = kernel
         self._compiled: _Compiled | None = None
+        _made.add(self)
 
     def __call__(self, *arguments: Any) -> Any:
         if self._compiled is not None and self._compiled.takes(arguments):
@@ -114,6 +118,16 @@ class _Compiled:
         result = None if returned is None else self._primal.construct_kernel_ret(context, returned[0], (0,))
         self._calls.append(call)
         return result
+
+
+def _forget_compiled() -> None:
+    """Forget what was compiled, in a forked child: its kernels are compiled for a runtime of its own."""
+    for kernel in _made:
+        kernel._compiled = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_compiled)
 
 
 @cache

@@ -2,11 +2,16 @@
 
 ``ti.init`` is global to the process and a second call destroys what exists, so it happens here, once, at the first
 kernel that is needed. Importing :mod:`sandbox` never comes here.
+
+A forked child has the memory of its parent and none of its threads: a kernel would wait there for threads that are
+not, and so would the end of the process, which joins them. A child therefore leaves its parent's runtime alone, and its
+first kernel starts one of its own.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import io
 import os
 import sys
@@ -14,8 +19,12 @@ import threading
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
+from sandbox import caches
+from sandbox.errors import SandboxError
 from sandbox.importing import uncollected
+from sandbox.physics import processors
 
 SPREAD = 512
 """Turns of a parallel loop that Taichi (1.7) gives to a thread at least, whatever ``block_dim`` says (measured): a loop
@@ -24,27 +33,32 @@ whose turns are long goes over so many times as many, and skips all but every su
 STALE = 60.0
 """Seconds after which a lock of the cache of kernels is that of a killed process: Taichi holds it for less than one."""
 
-_started = threading.Lock()
+_started = threading.RLock()
 _threads: int | None = None
+_inherited: Any = None  # a parent's program (Taichi's word), in a forked child whose own is not started
 
 
 def start() -> None:
     """Start Taichi on the CPU in float64, once per process.
 
-    The environment variable ``SANDBOX_THREADS`` limits the number of threads (default: all cores).
-    Kernels are cached on disk across processes by Taichi itself.
+    The environment variable ``SANDBOX_THREADS`` limits the number of threads (default: the processors that the process
+    may use). Kernels are cached on disk across processes by Taichi itself, where there is a folder for it.
+
+    Raises:
+        SandboxError: for a value of ``SANDBOX_THREADS`` that is no number of threads.
     """
     global _threads
     with _started:
         if _threads is not None:
             return
-        threads = int(os.environ.get("SANDBOX_THREADS", "0")) or os.cpu_count() or 1
-        with uncollected():
-            import taichi as ti
-            from taichi.lang import impl
+        threads = processors.threads()
+        if _inherited is None:
+            _import()
+        else:
+            _give_up_inherited()
+        import taichi as ti
+        from taichi.lang import impl
 
-        # Energy laws are plain Python functions made by sympy and called inside kernels on purpose.
-        warnings.filterwarnings("ignore", message=r".*[Cc]alling non-taichi function.*")
         with contextlib.redirect_stdout(io.StringIO()):  # it announces its architecture on standard output
             ti.init(
                 arch=ti.cpu,
@@ -52,12 +66,80 @@ def start() -> None:
                 default_ip=ti.i32,
                 fast_math=False,
                 cpu_max_num_threads=threads,
-                offline_cache=True,
+                offline_cache=_can_cache(),
                 log_level=ti.WARN,
             )
-            _quicken()
             _remove_stale_lock(Path(impl.current_cfg().offline_cache_file_path))
         _threads = threads
+
+
+def _import() -> None:
+    """Import Taichi."""
+    with uncollected():
+        import taichi  # noqa: F401  # pyright: ignore[reportUnusedImport]
+    # Energy laws are plain Python functions made by sympy and called inside kernels on purpose.
+    warnings.filterwarnings("ignore", message=r".*[Cc]alling non-taichi function.*")
+    _quicken()
+
+
+def _can_cache() -> bool:
+    """Whether compiled kernels can be kept on disk; says so where they cannot."""
+    if os.environ.get("TI_OFFLINE_CACHE_FILE_PATH") or caches.writable(caches.folder() / "taichi", made=True):
+        return True
+    warnings.warn(
+        f"compiled kernels are not kept, so every start compiles them anew: {caches.folder()} cannot be written; set "
+        "XDG_CACHE_HOME to a folder that can",
+        UserWarning,
+        stacklevel=2,
+    )
+    return False
+
+
+def _after_fork_in_child() -> None:
+    """Leave the parent's runtime alone; the first kernel starts another."""
+    global _threads, _inherited
+    try:
+        if _threads is None:
+            return
+        from taichi.lang import impl
+
+        _threads, _inherited = None, impl.get_runtime().prog
+        # Nobody may destroy it here: that joins threads which are not.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(_inherited))
+        impl.get_runtime().prog = None
+        impl.reset()  # kernels forget what was compiled for the parent
+        impl.get_runtime().materialize = _materialize  # which a kernel calls first of all
+    finally:
+        _started.release()
+
+
+def _materialize() -> None:
+    """Start the runtime of a forked child, at its first kernel."""
+    from taichi.lang import impl
+
+    start()
+    impl.get_runtime().materialize()
+
+
+def _give_up_inherited() -> None:
+    """Make room for a program of this process: Taichi counts them and allows one.
+
+    Raises:
+        SandboxError: where this release of Taichi cannot do that.
+    """
+    global _inherited
+    try:
+        _inherited.finalize()
+    except (AttributeError, RuntimeError) as error:
+        raise SandboxError(
+            "this process was forked from one that had computed already, and kernels cannot be started anew in it "
+            f"({error}); start it with the method 'spawn' or 'forkserver' of multiprocessing"
+        ) from error
+    _inherited = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_started.acquire, after_in_parent=_started.release, after_in_child=_after_fork_in_child)
 
 
 def _quicken() -> None:

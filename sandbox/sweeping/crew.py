@@ -13,6 +13,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from sandbox.errors import SweepError
+from sandbox.physics.processors import VARIABLE, asked, available
 from sandbox.report import Reporter
 from sandbox.sweeping.worker import Job, Outcome, work
 
@@ -219,15 +220,15 @@ def _cluster(workers: int | None, runs: int) -> Iterator[Any]:
     import multiprocessing
 
     from dask import config
-    from dask.system import CPU_COUNT
     from distributed import LocalCluster
     from distributed.security import Security
 
     needs("cryptography", "sweep")
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         raise SweepError(_GUARD)
-    workers = max(1, min(workers or CPU_COUNT, runs))
-    threads = int(os.environ.get("SANDBOX_THREADS", "0")) or max(1, CPU_COUNT // workers)
+    processors = available()
+    workers = max(1, min(workers or processors, runs))
+    threads = asked() or max(1, processors // workers)
     settings = {
         "distributed.worker.multiprocessing-method": "spawn",
         "distributed.nanny.pre-spawn-environ": {**dict.fromkeys(POOLS, threads), SAFE_PATH: "1"},
@@ -244,7 +245,7 @@ def _cluster(workers: int | None, runs: int) -> Iterator[Any]:
                     security=Security.temporary(),
                     dashboard_address=f"127.0.0.1:{PORT}",
                     silence_logs=logging.CRITICAL,
-                    env={"SANDBOX_THREADS": threads},
+                    env={VARIABLE: threads},
                 )
         except (OSError, RuntimeError) as error:
             raise SweepError(f"the workers cannot be started: {error}. {_GUARD}") from error

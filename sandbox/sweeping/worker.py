@@ -15,6 +15,7 @@ from typing import Any, Literal
 from sandbox import __version__, manifest, results, run, scene
 from sandbox.errors import InUse, PluginFault, RunError, SandboxError
 from sandbox.files import read_text
+from sandbox.physics import processors
 from sandbox.plugins import use
 
 PATIENCE = 60.0
@@ -91,7 +92,8 @@ def _share_threads() -> None:
     """Kernels get as many threads as the worker has, unless ``SANDBOX_THREADS`` says otherwise."""
     from distributed import get_worker
 
-    os.environ.setdefault("SANDBOX_THREADS", str(get_worker().state.nthreads))
+    if processors.asked() is None:
+        os.environ[processors.VARIABLE] = str(get_worker().state.nthreads)
 
 
 def outcome(job: Job) -> Outcome:

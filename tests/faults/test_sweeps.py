@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ import sandbox
 from sandbox.cli import app
 from sandbox.errors import SandboxError, SweepError
 from sandbox.lock import locked
+from sandbox.physics import processors
 from sandbox.plugins import plugins
 from sandbox.report import Silent
 from sandbox.sweeping import crew, plan, worker
@@ -33,7 +33,6 @@ from .sweeps import names, scheduler_lost, serial, workers_killed
 
 pytest.importorskip("distributed")
 
-from dask.system import CPU_COUNT
 
 FLAKY = """
 from pathlib import Path
@@ -83,7 +82,7 @@ def test_a_sweep_of_its_own_is_a_serial_one_and_is_gone_on_with(tmp_path: Path) 
     assert "4 of 4 runs are complete" in done.output
     assert "dashboard: http://127.0.0.1" in done.output
     threads = {json.loads(p.read_text())["threads"] for p in out.glob("runs/*/provenance.json")}
-    assert threads == {int(os.environ.get("SANDBOX_THREADS", "0")) or max(1, CPU_COUNT // 2)}  # of two workers
+    assert threads == {processors.asked() or max(1, processors.available() // 2)}  # of two workers
     for stiffness in (1, 2):
         for hole in (0.0, 4.0):
             name = f"system.stiffness={stiffness},network.hole={hole},seed=0"
