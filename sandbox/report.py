@@ -43,13 +43,13 @@ class Terminal:
 
         self.console = Console(stderr=True)
         self.progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             TextColumn("{task.completed:.0f}/{task.total:.0f}"),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-            TextColumn("[dim]{task.fields[figures]}"),
+            TextColumn("{task.fields[figures]}", style="dim", markup=False),
             console=self.console,
             transient=True,
         )
@@ -67,12 +67,12 @@ class Terminal:
     def start(self, what: str, total: int) -> None:
         if self.task is not None:
             self.progress.remove_task(self.task)
-        self.task = self.progress.add_task(what, total=total, figures="")
+        self.task = self.progress.add_task(printable(what), total=total, figures="")
 
     def advance(self, done: int, figures: Mapping[str, float]) -> None:
         if self.task is not None:
             text = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
-            self.progress.update(self.task, completed=done, figures=text)
+            self.progress.update(self.task, completed=done, figures=printable(text))
 
     def warn(self, message: str) -> None:
         self.console.print("warning:", style="yellow", end=" ", highlight=False)

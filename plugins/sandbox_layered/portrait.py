@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from sandbox.plot.scales import ColourScale
-from sandbox.plot.style import CATEGORICAL, DASHES, PAGE, new_figure, style
+from sandbox.plot.style import CATEGORICAL, DASHES, PAGE, new_figure, plain, style
 from sandbox_layered.connections import Conv, Wiring
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def draw_weights(system: LayeredSystem, before: np.ndarray, after: np.ndarray, l
                 ax.stairs(np.histogram(values, edges)[0], edges, label=name, color=colour, linestyle=dash)
             ax.set_yscale("log")
             ax.set_title(f"connection {c + 1}")
-            ax.set_xlabel(label)
+            ax.set_xlabel(plain(label))
             ax.locator_params(axis="x", nbins=5)
         axes[0].set_ylabel("number")
         axes[0].legend(loc="best")
@@ -72,7 +72,7 @@ def _draw_fields(part: Any, pair: list[Any], label: str) -> None:
         ax.imshow(scale(board), interpolation="nearest")
         ax.set_title(f"weights to units of layer 2, {title}")
         ax.set_axis_off()
-    part.colorbar(scale.mappable, ax=axes, label=label, shrink=0.8)
+    part.colorbar(scale.mappable, ax=axes, label=plain(label), shrink=0.8)
 
 
 def _board(images: np.ndarray) -> np.ndarray:

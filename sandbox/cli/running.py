@@ -53,6 +53,7 @@ def _watch(go: Callable[[Reporter], Run], title: str = "") -> None:
     """Let a run go, with a progress bar, and print how it ended."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from sandbox.interrupts import Interrupted
     from sandbox.report import Terminal
@@ -65,7 +66,8 @@ def _watch(go: Callable[[Reporter], Run], title: str = "") -> None:
         raise typer.Exit(128 + stop.signal) from stop
     table = Table(show_header=False)
     for name, value in result.figures.items():
-        table.add_row(name, f"{value:.6g}" if isinstance(value, (int, float)) else str(value))
+        said = f"{value:.6g}" if isinstance(value, (int, float)) else str(value)
+        table.add_row(Text(printable(name)), Text(printable(said)))
     console = Console()
     console.print(printable(title or result.data.attrs["title"]), style="bold", highlight=False, markup=False)
     console.print(table)

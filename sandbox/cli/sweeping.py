@@ -119,13 +119,18 @@ def search(
     typer.echo(f"search folder: {folder}")
 
 
+def _print(terminal: Any, line: str) -> None:
+    """Print a line as it stands: what is in brackets is a value, no markup."""
+    terminal.console.print(printable(line), soft_wrap=True, highlight=False, markup=False)
+
+
 def _swept(go: Callable[[Reporter, Callable[[str], None]], Any], folder: Path) -> Any:
     """Let many runs go, with a progress bar; an interrupt says how to go on."""
     from sandbox.report import Terminal
 
     with Terminal() as terminal:
         try:
-            return go(terminal, lambda line: terminal.console.print(line, soft_wrap=True, highlight=False))
+            return go(terminal, lambda line: _print(terminal, line))
         except KeyboardInterrupt:
             hint = f"; go on with the same command and --out {folder}" if folder.is_dir() else ""
             typer.echo(printable(f"interrupted{hint}"), err=True)

@@ -21,7 +21,7 @@ from sandbox.plot.checks import array_of, role_nodes
 from sandbox.plot.films import Kind, kind_of, write_gif, write_mp4
 from sandbox.plot.geometry import Sizes, bond_lines, embed, extent
 from sandbox.plot.scales import ColourScale, WidthScale
-from sandbox.plot.style import EDGE, INK, MISSING, role_marks, style
+from sandbox.plot.style import EDGE, INK, MISSING, plain, role_marks, style
 
 
 def animate(
@@ -160,7 +160,7 @@ class _Film:
             if scale is not None:
                 keys.colour_bar(axes[0], scale, on_top=layout.is_flat(*bounds))
             keys.key_below(axes[0], groups, look.width, centred=True)
-            self.clock = axes[0].set_title(clock, loc="left")
+            self.clock = axes[0].set_title(plain(clock), loc="left")
             layout.arrange(self.figure, axes)
         self.network = network
         self.moving = [*self.artists.artists, self.clock]
@@ -181,7 +181,7 @@ class _Film:
             self.artists.move(_filled(motion[index], self.network))
             if values is not None:
                 self.artists.paint(values[index])
-            self.clock.set_text(clock)
+            self.clock.set_text(plain(clock))
             if self.still:
                 canvas.restore_region(background)
                 for artist in sorted(self.moving, key=lambda a: a.get_zorder()):

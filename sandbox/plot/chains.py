@@ -15,7 +15,7 @@ from sandbox.plot.artists import NetworkArtists
 from sandbox.plot.checks import per_edge, places, role_nodes
 from sandbox.plot.geometry import Sizes, bond_lines, embed, extent
 from sandbox.plot.scales import ColourScale, WidthScale
-from sandbox.plot.style import COLUMN, role_marks, style
+from sandbox.plot.style import COLUMN, plain, role_marks, style
 
 
 def draw_chains(
@@ -73,7 +73,7 @@ def draw_chains(
         room = width if own else layout.inches(ax)
         keys.key_below(ax, [keys.role_handles(marks, filled=True)], room, centred=own)
         if title is not None:
-            ax.set_title(title)
+            ax.set_title(plain(title))
         if own:
             layout.arrange(figure, axes)
     return figure

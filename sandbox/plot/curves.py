@@ -13,7 +13,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from sandbox.plot.checks import array_of
 from sandbox.plot.keys import read_across
-from sandbox.plot.style import CATEGORICAL, COLUMN, DASHES, INK, PAGE, new_figure, style
+from sandbox.plot.style import CATEGORICAL, COLUMN, DASHES, INK, PAGE, new_figure, plain, style
 
 HANDLE = 0.42
 """Room for the line of a legend entry and the gap after it, in inches."""
@@ -50,8 +50,8 @@ def draw_curves(
         if ax is None:
             ax = new_figure(width, 0.68 * width).add_subplot()
         _plot(ax, across, curves, list(curves), log)
-        ax.set_xlabel(xlabel, fontsize=8)
-        ax.set_ylabel(ylabel, fontsize=8)
+        ax.set_xlabel(plain(xlabel), fontsize=8)
+        ax.set_ylabel(plain(ylabel), fontsize=8)
         if np.array_equal(across, np.round(across)):  # there are no halves of steps
             ax.xaxis.set_major_locator(whole_numbers())
         _heading(ax, width, title)
@@ -92,10 +92,10 @@ def learning_curves(
         figure = new_figure(width, 0.66 * width / count + 0.1)
         axes = figure.subplots(1, count, squeeze=False)[0]
         _plot(axes[0], across, losses, names, log=True)
-        axes[0].set(xlabel=xlabel, ylabel=loss_label)
+        axes[0].set(xlabel=plain(xlabel), ylabel=plain(loss_label))
         if shares:
             _plot(axes[1], across, shares, names, log=False)
-            axes[1].set(xlabel=xlabel, ylabel=accuracy_label)
+            axes[1].set(xlabel=plain(xlabel), ylabel=plain(accuracy_label))
             finite = np.concatenate([v[np.isfinite(v)] for v in shares.values()])
             if len(finite) and finite.min() >= 0 and finite.max() <= 1:  # a share: never show room above one
                 axes[1].set_ylim(top=min(1.0 + 0.02 * (1 - finite.min()) + 1e-3, axes[1].get_ylim()[1]))
@@ -103,10 +103,10 @@ def learning_curves(
             axis.xaxis.set_major_locator(whole_numbers())
         if len(names) > 1:
             handles = {line.get_label(): line for axis in axes for line in axis.get_lines()}
-            layout = read_across([handles[name] for name in names], width - 0.5, HANDLE)
+            layout = read_across([handles[plain(name)] for name in names], width - 0.5, HANDLE)
             figure.legend(**layout, loc="outside upper center", handlelength=2.2)
         if title is not None:
-            figure.suptitle(title, fontsize=9)
+            figure.suptitle(plain(title), fontsize=9)
     return figure
 
 
@@ -135,7 +135,7 @@ def _plot(ax: Any, x: np.ndarray, curves: dict[str, np.ndarray], names: list[str
             linestyle=DASHES[(place + place // len(CATEGORICAL)) % len(DASHES)],
             marker=marker,
             markersize=3,
-            label=name,
+            label=plain(name),
         )
     if log:
         ax.set_yscale("log")
@@ -164,4 +164,4 @@ def _heading(ax: Any, width: float, title: str | None) -> None:
         )
         up += 13.0 * -(-len(lines) // layout["ncols"]) + 2
     if title is not None:
-        ax.set_title(title, pad=up + 2)
+        ax.set_title(plain(title), pad=up + 2)

@@ -17,7 +17,7 @@ from sandbox.plot.artists import NetworkArtists
 from sandbox.plot.checks import per_edge, places, role_nodes
 from sandbox.plot.geometry import Sizes, bond_lines, embed, extent, spacing
 from sandbox.plot.scales import ColourScale, WidthScale
-from sandbox.plot.style import COLUMN, EDGE, PALE, role_marks, style
+from sandbox.plot.style import COLUMN, EDGE, PALE, plain, role_marks, style
 
 SHADOW = 0.6
 """Width of the rest shape where widths are stiffnesses, in points: never wider than what lies over it."""
@@ -109,7 +109,7 @@ def draw_deformation(
             keys.colour_bar(ax, colours, on_top=layout.is_flat(*bounds))
         keys.key_below(ax, groups, width if own else layout.inches(ax), centred=own)
         if title is not None:
-            ax.set_title(title)
+            ax.set_title(plain(title))
         if own:
             layout.arrange(figure, axes)
     return figure

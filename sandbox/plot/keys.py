@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Bbox, ScaledTranslation, blended_transform_factory
 
 from sandbox.plot.scales import ColourScale, WidthScale
-from sandbox.plot.style import EDGE, INK, MISSING, NEGATIVE, RoleStyle
+from sandbox.plot.style import EDGE, INK, MISSING, NEGATIVE, RoleStyle, plain
 
 ROW = 0.18
 """Height of a row of a legend, in inches."""
@@ -43,7 +43,7 @@ def colour_bar(ax: Any, scale: ColourScale, *, on_top: bool = False) -> None:
     bar_ax = ax.inset_axes((1.02, 0.1, 0.03, 0.8))
     bar_ax.set_axes_locator(_Beside(ax, on_top))
     bar = ax.figure.colorbar(scale.mappable, cax=bar_ax, orientation="horizontal" if on_top else "vertical")
-    bar.set_label(scale.label, color=INK)
+    bar.set_label(plain(scale.label), color=INK)
     bar.outline.set_visible(False)
     bar.locator = MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10])
     bar.update_ticks()
@@ -85,7 +85,7 @@ def width_handles(scale: WidthScale, label: str) -> list[Line2D]:
     ]
     if scale.negative:
         lines.append(Line2D([], [], color=NEGATIVE, linewidth=2, label="negative"))
-    return [Line2D([], [], linestyle="none", label=label), *lines]
+    return [Line2D([], [], linestyle="none", label=plain(label)), *lines]
 
 
 def columns(group: list[Any], width: float, handle: float = HANDLE) -> int:
@@ -147,5 +147,5 @@ def _mark(marker: str, size: float, line: float, edge: str, face: str, label: st
         markeredgewidth=line,
         markeredgecolor=edge,
         markerfacecolor=face,
-        label=label,
+        label=plain(label),
     )

@@ -16,7 +16,7 @@ from sandbox.plot.artists import NetworkArtists
 from sandbox.plot.checks import per_edge, per_node, places, role_nodes
 from sandbox.plot.geometry import Sizes, bond_lines, embed, extent
 from sandbox.plot.scales import ColourScale, WidthScale
-from sandbox.plot.style import COLUMN, PAGE, role_marks, style
+from sandbox.plot.style import COLUMN, PAGE, plain, role_marks, style
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +86,7 @@ def draw_network(
             keys.colour_bar(axes[0], scale, on_top=layout.is_flat(*bounds))
         keys.key_below(axes[0], _key_groups(marks, scale, sizes, [shot], stiffness_label), room, centred=own)
         if title is not None:
-            axes[0].set_title(title)
+            axes[0].set_title(plain(title))
         if own:
             layout.arrange(figure, axes)
     return figure
@@ -125,7 +125,7 @@ def before_after(
         figure, axes = layout.new_axes(width, network.dimension, 2, stacked=flat)
         sizes = [_draw(ax, network, s, scale, marks, bounds, shots) for ax, s in zip(axes, shots, strict=True)]
         for ax, title in zip(axes, titles, strict=True):
-            ax.set_title(title)
+            ax.set_title(plain(title))
         if scale is not None:
             keys.colour_bar(axes[0] if flat else axes[1], scale, on_top=flat)
         keys.key_below(axes[1], _key_groups(marks, scale, sizes[0], shots, stiffness_label), width, centred=True)

@@ -37,6 +37,9 @@ PALE = "#d9d9d9"
 MISSING = "#e6e6e6"
 INK = "#262626"
 
+ZERO_WIDTH = "\u200b"
+"""A space of no width, which the font has."""
+
 SEQUENTIAL: Colormap = mpl.colormaps["viridis"]
 """Perceptually uniform map for states: node values, speeds."""
 DIVERGING: Colormap = LinearSegmentedColormap.from_list(
@@ -87,6 +90,16 @@ def style() -> Iterator[None]:
         mpl.rcdefaults()
         mpl.rcParams.update(RC)
         yield
+
+
+def plain(text: object) -> str:
+    """Write a text so that Matplotlib draws it as it stands.
+
+    A title, a unit or the name of a group is no mathematics, whatever stands between two of its dollar signs; and a
+    legend shows it, even if it begins with an underscore (Matplotlib's sign for what is not to be shown).
+    """
+    drawn = str(text).replace("$", r"\$")
+    return f"{ZERO_WIDTH}{drawn}" if drawn.startswith("_") else drawn
 
 
 class Picture(Figure):

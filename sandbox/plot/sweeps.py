@@ -13,7 +13,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from sandbox.plot.checks import array_of
 from sandbox.plot.curves import HANDLE
 from sandbox.plot.keys import read_across
-from sandbox.plot.style import CATEGORICAL, COLUMN, DASHES, INK, MISSING, SEQUENTIAL, new_figure, style
+from sandbox.plot.style import CATEGORICAL, COLUMN, DASHES, INK, MISSING, SEQUENTIAL, new_figure, plain, style
 
 WIDE = 30.0
 """Ratio of the largest to the least value from which on an axis is logarithmic, if all are positive."""
@@ -56,10 +56,10 @@ def draw_spread(
             _line(ax, across, rows, CATEGORICAL[place], DASHES[place], name, spread)
         _scales(ax, across, np.concatenate([v.ravel() for v in values.values()]), numbers)
         if not numbers:
-            ax.set_xticks(across, [str(v) for v in x])
+            ax.set_xticks(across, [plain(v) for v in x])
             ax.margins(x=0.12)
-        ax.set_xlabel(xlabel)
-        ax.set_ylabel(ylabel)
+        ax.set_xlabel(plain(xlabel))
+        ax.set_ylabel(plain(ylabel))
         ax.grid(True, which="major", linewidth=0.4, color="#e3e3e3")
         ax.set_axisbelow(True)
         ax.tick_params(length=3, width=0.6, colors=INK)
@@ -67,7 +67,8 @@ def draw_spread(
             lines = [line for line in ax.get_lines() if not str(line.get_label()).startswith("_")]
             figure.legend(**read_across(lines, width - 0.5, HANDLE), loc="outside upper center", handlelength=2.2)
         note = f"line: median, band: quartiles, dots: single {repeated}" if spread else ""
-        ax.set_title("\n".join(filter(None, (title, note))), fontsize=8)  # of the axes: the legend is above it
+        heading = "\n".join(filter(None, (title, note)))
+        ax.set_title(plain(heading), fontsize=8)  # of the axes: the legend is above it
     return figure
 
 
@@ -94,12 +95,12 @@ def draw_trials(
         _scales(ax, np.zeros(0), found, numbers=False)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.set_xlabel("trial")
-        ax.set_ylabel(ylabel)
+        ax.set_ylabel(plain(ylabel))
         ax.grid(True, which="major", linewidth=0.4, color="#e3e3e3")
         ax.set_axisbelow(True)
         ax.tick_params(length=3, width=0.6, colors=INK)
         figure.legend(**read_across([dots, line], width - 0.5, HANDLE), loc="outside upper center", handlelength=2.2)
-        ax.set_title(title or "", fontsize=8)
+        ax.set_title(plain(title or ""), fontsize=8)
     return figure
 
 
@@ -135,11 +136,11 @@ def draw_grid(
         for axis, names in ((ax.xaxis, x), (ax.yaxis, y)):
             every = -(-len(names) // 8)
             axis.set_ticks(np.arange(len(names))[::every] + 0.5, [_short(v) for v in names][::every])
-        ax.set_xlabel(xlabel)
-        ax.set_ylabel(ylabel)
-        figure.colorbar(image, ax=ax, label=label)
+        ax.set_xlabel(plain(xlabel))
+        ax.set_ylabel(plain(ylabel))
+        figure.colorbar(image, ax=ax, label=plain(label))
         if title:
-            figure.suptitle(title, fontsize=8)
+            figure.suptitle(plain(title), fontsize=8)
     return figure
 
 
@@ -150,7 +151,7 @@ def _line(ax: Any, x: np.ndarray, rows: np.ndarray, colour: str, dashes: Any, na
         low[there], middle[there], high[there] = np.nanpercentile(rows[there], [25, 50, 75], axis=1)
     order = np.argsort(x, kind="stable")
     order = order[there[order]]
-    ax.plot(x[order], middle[order], color=colour, linestyle=dashes, marker="o", markersize=3, label=name)
+    ax.plot(x[order], middle[order], color=colour, linestyle=dashes, marker="o", markersize=3, label=plain(name))
     if spread:
         ax.fill_between(x[order], low[order], high[order], color=colour, alpha=0.18, linewidth=0)
         ax.plot(np.repeat(x, rows.shape[1]), rows.ravel(), ".", color=colour, alpha=0.4, markersize=2.5, label="_dots")
@@ -171,4 +172,4 @@ def _is_wide(values: np.ndarray) -> bool:
 
 
 def _short(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    return f"{value:.3g}" if isinstance(value, float) else plain(value)
