@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sandbox.errors import PluginFault, SandboxError
+from sandbox.errors import PluginFault, SandboxError, out_of_memory
 from sandbox.plugins import Plugin, plugins
 
 
@@ -17,7 +17,7 @@ def fault_of_plugin(error: BaseException) -> PluginFault | None:
     An error of the sandbox's own kind says what was wrong by itself, whoever raised it, and running out of memory is
     nobody's fault.
     """
-    if isinstance(error, (SandboxError, MemoryError)) or not isinstance(error, Exception):
+    if isinstance(error, SandboxError) or out_of_memory(error) or not isinstance(error, Exception):
         return None
     for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
         plugin = _owner(frame.f_globals.get("__name__", ""))

@@ -10,6 +10,23 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
+WITHOUT_MEMORY = (
+    "failed to map segment from shared object",  # the loader of programs, of a module that is imported
+    "Cannot allocate memory",  # the system
+    "Virtual memory allocation",  # Taichi, of its pool
+    "std::bad_alloc",
+    "can't start new thread",  # Python, of a thread's stack
+)
+"""What programs that have no error of their own for it say where memory ends."""
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error says that memory, or the part of it that the process may use, came to an end."""
+    if isinstance(error, MemoryError):
+        return True
+    return isinstance(error, ImportError | OSError | RuntimeError) and any(s in str(error) for s in WITHOUT_MEMORY)
+
+
 class SandboxError(Exception):
     """Base of all errors that describe a mistake in what the sandbox was given, or a result it cannot vouch for."""
 

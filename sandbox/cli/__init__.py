@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sandbox.cli import checking, looking, plugins, running, sweeping
-from sandbox.errors import PluginFault, SandboxError, printable
+from sandbox.cli import checking, ending, looking, plugins, running, sweeping
 
 app = typer.Typer(
     name="sandbox",
@@ -58,6 +57,7 @@ def _options(
 
 def main() -> None:
     """Entry point: a mistake in what was given ends with one message and status 2, a fault of the program with 3."""
+    ending.open_standard_files()
     try:
         names, sys.argv[1:] = plugins.left_out(sys.argv[1:])
         plugins.block(names)
@@ -65,6 +65,9 @@ def main() -> None:
             plugins.add_commands(app)
         try:
             app()
+        except SystemExit:
+            ending.flush_output()
+            raise
         except Exception as error:
             from sandbox.blame import fault_of_plugin
 
@@ -72,25 +75,8 @@ def main() -> None:
             if fault is None:
                 raise
             raise fault from error
-    except PluginFault as error:
-        import traceback
-
-        traceback.print_exception(error.__cause__)  # for the plugin's author
-        typer.echo(f"error: {printable(str(error))}", err=True)
-        sys.exit(3)
-    except SandboxError as error:
-        typer.echo(f"error: {printable(str(error))}", err=True)
-        sys.exit(2)
-    except MemoryError:
-        typer.echo("error: there is not enough memory for this; make the network or the batch smaller", err=True)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
-        sys.exit(130)
     except Exception as error:
-        import traceback
-
-        traceback.print_exc()  # for whoever mends it
-        said = printable(f"{type(error).__name__}: {error}")
-        typer.echo(f"error: a fault of the sandbox, not of the scene: {said}", err=True)
-        sys.exit(3)
+        sys.exit(ending.told(error))
+    except KeyboardInterrupt:
+        ending.say("interrupted")
+        sys.exit(130)

@@ -18,11 +18,12 @@ import sys
 import threading
 import time
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from sandbox import caches
-from sandbox.errors import SandboxError
+from sandbox.errors import SandboxError, out_of_memory
 from sandbox.importing import uncollected
 from sandbox.physics import processors
 
@@ -59,7 +60,8 @@ def start() -> None:
         import taichi as ti
         from taichi.lang import impl
 
-        with contextlib.redirect_stdout(io.StringIO()):  # it announces its architecture on standard output
+        # It announces its architecture on standard output.
+        with contextlib.redirect_stdout(io.StringIO()), _memory_errors():
             ti.init(
                 arch=ti.cpu,
                 default_fp=ti.f64,
@@ -71,6 +73,21 @@ def start() -> None:
             )
             _remove_stale_lock(Path(impl.current_cfg().offline_cache_file_path))
         _threads = threads
+
+
+@contextlib.contextmanager
+def _memory_errors() -> Iterator[None]:
+    """Raise Python's own error where Taichi has no memory for its pool: 1 GiB of addresses, whatever it comes to use.
+
+    Raises:
+        MemoryError: saying so.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if out_of_memory(error):
+            raise MemoryError(f"kernels cannot be started: {error}") from error
+        raise
 
 
 def _import() -> None:
