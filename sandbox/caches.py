@@ -13,8 +13,8 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-NOWHERE = "/nonexistent"
-"""Value of ``XDG_CACHE_HOME`` where no folder can be written: a place that by convention is never there."""
+NOWHERE = os.devnull
+"""Value of ``XDG_CACHE_HOME`` where no folder can be written: no folder can be made below it, not even by root."""
 
 
 def settle() -> None:

@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sandbox.errors import InUse, RunError
+from sandbox.forking import ProcessLock
 
 LOCK = ".lock"
 
-_running = threading.RLock()
+_running = ProcessLock()
 _where: list[str] = []
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
+from sandbox.copies import Copied
 from sandbox.errors import BoundaryError, NetworkError
 from sandbox.physics.boundary import Boundary
 from sandbox.physics.equilibrium import Equilibrium
@@ -28,7 +29,7 @@ MAX_SWEEPS = 20_000
 """A sweep costs a few matrix products. Most relaxations take tens; some samples near an instability take thousands."""
 
 
-class LayeredSystem:
+class LayeredSystem(Copied):
     """Layers of units with one state each, joined to the next layer only.
 
     The energy is ``sum(own/2*s**2) - sum(b*s)`` over the units and an energy of every connection, see
@@ -55,6 +56,7 @@ class LayeredSystem:
     """
 
     components = 1
+    kept: ClassVar[Mapping[str, type]] = {"from_inputs": Kept, "common_compliances": Kept}
 
     def __init__(
         self,

@@ -20,12 +20,21 @@ from urllib.error import HTTPError, URLError
 
 import numpy as np
 
+from sandbox import caches
 from sandbox.errors import SandboxError
 
 
 def folder() -> Path:
-    """Where data sets are kept: ``$SANDBOX_DATA``, or ``~/.cache/matter-sandbox``."""
-    return Path(os.environ.get("SANDBOX_DATA") or "~/.cache/matter-sandbox").expanduser()
+    """Where data sets are kept: ``$SANDBOX_DATA``, else ``matter-sandbox`` among the user's caches.
+
+    Raises:
+        SandboxError: for a ``SANDBOX_DATA`` that begins with the home of nobody.
+    """
+    given = os.environ.get("SANDBOX_DATA")
+    try:
+        return Path(given).expanduser() if given else caches.folder() / "matter-sandbox"
+    except RuntimeError as error:
+        raise SandboxError(f"SANDBOX_DATA is {given!r}: {error}") from error
 
 
 def load(name: str, data_id: int, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

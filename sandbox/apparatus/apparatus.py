@@ -14,6 +14,7 @@ from sandbox.apparatus.homeostat import Homeostat, Unsettled, hold_by_integral_c
 from sandbox.apparatus.meter import Meter
 from sandbox.apparatus.replaying import replay_streams
 from sandbox.apparatus.watch import Watch
+from sandbox.copies import Copied
 from sandbox.errors import BoundaryError, SandboxError
 from sandbox.events import Events, Kind
 from sandbox.imperfections import Flaws, Imperfections
@@ -28,7 +29,7 @@ from sandbox.terminals import Terminals, check_overlaps
 
 
 @dataclass(eq=False)
-class Apparatus(Shown):
+class Apparatus(Copied, Shown):
     """A system on the bench.
 
     Args:

@@ -8,11 +8,12 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from sandbox.copies import Copied
 from sandbox.errors import BoundaryError
 
 
 @dataclass(frozen=True, eq=False)
-class Boundary:
+class Boundary(Copied):
     """Boundary conditions of B samples of one network of N nodes with D state components.
 
     Which components are clamped, and how stiff the springs are, is common to the samples; clamped values, forces and

@@ -6,10 +6,11 @@ import enum
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 
+from sandbox.copies import Copied
 from sandbox.errors import SandboxError
 from sandbox.shown import Shown
 
@@ -97,7 +98,7 @@ class Fault:
 
 
 @dataclass(frozen=True, eq=False)
-class Equilibrium(Shown):
+class Equilibrium(Copied, Shown):
     """The outcome of relaxing B samples of a system.
 
     Attributes:
@@ -135,6 +136,10 @@ class Equilibrium(Shown):
 
     if not TYPE_CHECKING:
         stiffness_force = Late()
+
+    def __getstate__(self) -> Any:
+        _ = self.stiffness_force  # computed if it was not: what computes it cannot be sent to another process
+        return super().__getstate__()
 
     @property
     def converged(self) -> np.ndarray:

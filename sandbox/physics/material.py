@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from sandbox.copies import Copied
 from sandbox.errors import BoundaryError, NetworkError
 from sandbox.physics.boundary import Boundary
 from sandbox.physics.equilibrium import Equilibrium
@@ -20,7 +21,7 @@ from sandbox.physics.transverse import lengthless
 from sandbox.shown import Shown
 
 
-class Material(Shown):
+class Material(Copied, Shown):
     """An energy-minimizing network: every edge stores energy by one law, with parameters of its own.
 
     Args:
@@ -37,6 +38,8 @@ class Material(Shown):
     Raises:
         NetworkError: for parameters that are missing, unknown, of the wrong length or not finite.
     """
+
+    kept: ClassVar[Mapping[str, type]] = {"caches": dict}
 
     def __init__(
         self,

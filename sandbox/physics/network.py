@@ -13,6 +13,7 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from sandbox.copies import Copied
 from sandbox.errors import NetworkError
 from sandbox.physics.transverse import lengthless
 from sandbox.shown import Shown
@@ -20,7 +21,7 @@ from sandbox.suggestions import did_you_mean, listed
 
 
 @dataclass(frozen=True, eq=False)
-class Network(Shown):
+class Network(Copied, Shown):
     """Nodes, edges and named groups; geometry and topology only, no physics.
 
     Args:

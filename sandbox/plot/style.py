@@ -7,7 +7,6 @@ without a display, in threads and in notebooks, and are freed with their last re
 from __future__ import annotations
 
 import io
-import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,8 @@ from matplotlib.artist import allow_rasterization
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
+
+from sandbox.forking import ProcessLock
 
 COLUMN = 3.4
 """Width of a figure over one column of a journal, in inches."""
@@ -80,7 +81,7 @@ RC: Any = {
     "svg.fonttype": "none",
 }
 
-_LOCK = threading.RLock()  # matplotlib's settings are global: one thread at a time may hold them changed
+_LOCK = ProcessLock()  # matplotlib's settings are global: one thread at a time may hold them changed
 
 
 @contextmanager

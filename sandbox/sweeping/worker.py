@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 import traceback
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from typing import Any, Literal
 from sandbox import __version__, manifest, results, run, scene
 from sandbox.errors import InUse, PluginFault, RunError, SandboxError
 from sandbox.files import read_text
+from sandbox.forking import ProcessLock
 from sandbox.physics import processors
 from sandbox.plugins import use
 
@@ -72,7 +72,7 @@ class Outcome:
 
 
 _thread: list[ThreadPoolExecutor] = []
-_making = threading.Lock()
+_making = ProcessLock()
 
 
 def work(job: Job) -> Outcome:

@@ -293,8 +293,17 @@ def test_folder_that_cannot_be_written(server: Server, tmp_path: Path, monkeypat
 
 def test_default_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("SANDBOX_DATA", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     assert openml.folder() == tmp_path / ".cache" / "matter-sandbox"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+    assert openml.folder() == tmp_path / "caches" / "matter-sandbox"
+
+
+def test_folder_of_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SANDBOX_DATA", "~nobody-of-this-name/data")
+    with pytest.raises(SandboxError, match="SANDBOX_DATA is '~nobody-of-this-name/data'"):
+        openml.folder()
 
 
 # What can go wrong with the file that is kept.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from sandbox.copies import Copied
 from sandbox.errors import LawError
 from sandbox.physics.laws.known import Known, known
 
@@ -35,7 +36,7 @@ def _check_names(kind: str, variable: str, parameters: Sequence[str]) -> None:
 
 
 @dataclass(frozen=True)
-class EdgeLaw:
+class EdgeLaw(Copied):
     """The energy of an edge.
 
     Args:
@@ -142,7 +143,7 @@ class EdgeLaw:
 
 
 @dataclass(frozen=True)
-class NodeLaw:
+class NodeLaw(Copied):
     """The energy of one component ``s`` of one node, for example ``"-g*s"`` or ``"k/2*s**2 - b*s"``.
 
     Args:
