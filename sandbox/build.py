@@ -93,6 +93,7 @@ class Setup:
                 share = shares[len(self.scene.clamp) + number]
                 force = share * _components(push.force, system.components, "force")
                 boundary = boundary.push(nodes, np.broadcast_to(force, (len(nodes), system.components)))
+                boundary.check_held()
         return boundary
 
     @cached_property
@@ -238,8 +239,14 @@ class Setup:
         if self.scene.dynamics is not None:
             for number, strike in enumerate(self.scene.dynamics.strike):
                 with _at(f"dynamics.strike[{number}]"):
-                    self.nodes(strike.nodes)
-                    _components(strike.velocity, self.system.components, "velocity")
+                    nodes = self.nodes(strike.nodes)
+                    velocity = _components(strike.velocity, self.system.components, "velocity")
+                    held = np.argwhere(self.boundary.clamped[nodes] & (velocity != 0))
+                    if len(held):
+                        raise SandboxError(
+                            f"component {held[0, 1]} of node {nodes[held[0, 0]]} is held, so it can have no initial "
+                            "velocity; strike nodes that are free, or clamp other components"
+                        )
             for number, shake in enumerate(self.scene.dynamics.shake):
                 with _at(f"dynamics.shake[{number}]"):
                     self.nodes(shake.nodes)

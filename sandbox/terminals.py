@@ -218,6 +218,12 @@ def check_overlaps(inputs: Terminals, outputs: Terminals, surroundings: Boundary
     both = np.flatnonzero((held & driven).any(axis=1))
     if len(both):
         raise BoundaryError(f"node {int(both[0])} is an input, and clamped by the surroundings too; drop one of them")
+    pushed = np.flatnonzero((driven & (surroundings.forces[0] != 0)).any(axis=1))
+    if len(pushed):
+        raise BoundaryError(
+            f"node {int(pushed[0])} is an input, held at what is imposed there, and pushed by the surroundings, which "
+            "would change nothing; drop one of them"
+        )
     held |= driven
     at_outputs = held[outputs.nodes]
     stuck = at_outputs.all(axis=(1, 2)) if outputs.kind == "pair" else at_outputs[:, outputs.component]

@@ -69,7 +69,7 @@ def imposed_on(
         dtype: of all numbers.
 
     Raises:
-        BoundaryError: for a boundary of another network, or springs across pairs.
+        BoundaryError: for a boundary of another network, springs across pairs, or what pulls at a node that is held.
     """
     n = sum(layers.sizes)
     if (boundary.n_nodes, boundary.components) != (n, 1):
@@ -81,6 +81,7 @@ def imposed_on(
         raise BoundaryError(
             "a layered network takes no springs across pairs of nodes; read and nudge the nodes of its output layer"
         )
+    boundary.check_held()
     clamped = layers.split(boundary.clamped[:, 0], bool)
     stiffness = layers.split(boundary.spring_stiffness[:, 0], dtype)
     values, forces, targets = (

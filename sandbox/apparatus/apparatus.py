@@ -261,6 +261,8 @@ class Apparatus(Copied, Shown):
         return result
 
     def _metered(self, boundary: Boundary, knobs: Knobs | None, start: np.ndarray | None) -> Equilibrium:
+        if not isinstance(self.system, Material):
+            boundary.check_held()  # a material does so itself
         began = time.perf_counter()
         result = self.system.relax(
             boundary, self.stiffness, knobs=knobs, start=start, tolerance=self.tolerance, throw=False

@@ -160,6 +160,33 @@ class Boundary(Copied):
             pair_targets=np.concatenate([self.pair_targets, wanted], axis=1),
         )
 
+    def check_held(self) -> None:
+        """See that nothing pushes or pulls at what is held: a clamp would take it up, and it would change nothing.
+
+        Raises:
+            BoundaryError: naming the node and its component.
+        """
+        for what, size, unheard in (
+            ("push", self.forces, "hold the node, or push it"),
+            ("spring", self.spring_stiffness, "hold the node, or leave it to the spring"),
+        ):
+            if not size.any():
+                continue
+            at_held = np.argwhere((size != 0) & self.clamped)
+            if len(at_held):
+                node, component = (int(index) for index in at_held[0][-2:])
+                raise BoundaryError(
+                    f"there is a {what} of {size[tuple(at_held[0])]:.6g} on component {component} of node {node}, "
+                    f"which is held, so it would change nothing; {unheard}: in that component, not both"
+                )
+        still = self.clamped[self.pairs].all(axis=(1, 2)) & (self.pair_stiffness != 0)
+        if still.any():
+            i, j = self.pairs[int(np.argmax(still))].tolist()
+            raise BoundaryError(
+                f"there is a spring across the nodes {i} and {j}, which are both held, so it would change nothing; "
+                "let one of them go, or leave the spring out"
+            )
+
     def sample(self, b: int) -> Boundary:
         """The boundary of sample b alone, as a batch of one."""
         one = slice(b, b + 1)

@@ -16,7 +16,7 @@ class Relax(Section):
 
 
 class Strike(Section):
-    """Give nodes an initial velocity."""
+    """Give nodes an initial velocity, in components that no clamp holds."""
 
     nodes: Nodes
     velocity: list[float]

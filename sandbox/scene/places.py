@@ -47,7 +47,7 @@ class Clamp(Section):
 
 
 class Push(Section):
-    """Push nodes by an external force, or inject a current."""
+    """Push nodes by an external force, or inject a current; not in components that a clamp holds."""
 
     nodes: Nodes
     force: float | list[float]

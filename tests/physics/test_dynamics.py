@@ -358,7 +358,7 @@ def test_damped_oscillator(gamma):
         time_step=1e-3,
         steps=10_000,
         start=np.array([[[0.0], [1 + x0]]]),
-        velocities=np.array([[[9.0], [v0]]]),  # that of the clamped node is ignored
+        velocities=np.array([[[0.0], [v0]]]),
         damping=gamma,
         every=500,
     )
@@ -446,7 +446,7 @@ def everything(kind: str, batch: int = 3):
         "temperature": 0.02,
         "seed": 2**63 + 5,
         "drive": Drive([0], 0.1, rng.uniform(0.1, 0.3, batch), phase=0.4),
-        "velocities": 0.1 * rng.normal(size=(batch, len(x), dim)),
+        "velocities": np.where(boundary.clamped, 0.0, 0.1 * rng.normal(size=(batch, len(x), dim))),
     }
     return material, boundary, options
 

@@ -90,7 +90,7 @@ def simulate(
         steps: how many.
         masses: one, or (N,).
         start: (B, N, D) positions; the rest state by default. Clamped components begin where they are held.
-        velocities: (B, N, D), zero by default; those of clamped components are ignored.
+        velocities: (B, N, D), zero by default and where clamped; those of walls that shake follow from the drive.
         stiffness: (E,); as built by default.
         damping: rate at which friction takes velocity, 1/time: one, or (N,).
         temperature: of the bath that the friction couples to, in units of energy: one, or (B,).
@@ -142,6 +142,7 @@ def simulate(
         state=problem.start,
         velocities=_velocities(velocities, boundary),
     )
+    _check_still(velocities, boundary, run.wave_of)
     trajectory = run.go(int(first_step), int(steps), int(every), wanted, method)
     broken = run.broken.reshape(shape[:2])
     if broken.any():
@@ -222,3 +223,17 @@ def _velocities(given: np.ndarray | None, boundary: Boundary) -> np.ndarray:
         sample, node, _ = np.argwhere(~np.isfinite(v))[0]
         raise BoundaryError(f"the velocity of sample {sample} is not finite at node {node}")
     return np.where(boundary.clamped, 0.0, v)
+
+
+def _check_still(velocities: np.ndarray | None, boundary: Boundary, wave_of: np.ndarray) -> None:
+    """See that what is held is given no velocity; walls that shake are, where a motion goes on."""
+    if velocities is None:
+        return
+    still = boundary.clamped & (wave_of.reshape(boundary.clamped.shape) < 0)
+    moving = np.argwhere((np.asarray(velocities) != 0) & still)
+    if len(moving):
+        sample, node, component = (int(index) for index in moving[0])
+        raise BoundaryError(
+            f"the velocity of sample {sample} is {velocities[sample, node, component]:.6g} in component {component} of "
+            f"node {node}, which is held there; make it 0, or do not hold the node"
+        )

@@ -92,6 +92,7 @@ def pose(
             f"the boundary is of {boundary.n_nodes} nodes with {boundary.components} components, the material has "
             f"{network.n_nodes} with {dim}"
         )
+    boundary.check_held()
     theta = material.stiffness if stiffness is None else np.asarray(stiffness, dtype=float)
     if theta.shape != (network.n_edges,):
         raise NetworkError(f"stiffnesses have shape {theta.shape}; expected one per edge, ({network.n_edges},)")

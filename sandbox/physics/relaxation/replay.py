@@ -110,6 +110,7 @@ def replay(
 
     replicas, samples = len(streams), streams[0].loose.batch
     for s in streams:
+        s.nudged.sample(0).check_held()
         first = replace(
             s.nudged.sample(0), pair_stiffness=s.loose.pair_stiffness, spring_stiffness=s.loose.spring_stiffness
         )
