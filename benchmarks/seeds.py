@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 import sandbox
+from sandbox.events import Kind
 
 RESULTS = Path(__file__).resolve().parent.parent / "docs" / "results"
 
@@ -31,10 +32,14 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             rows.append(dict(sandbox.load(options.scene, options.changes, seed=seed).run(Path(folder) / "run").figures))
         print(seed, rows[-1], flush=True)
-    names = list(rows[0])
+    names = list(dict.fromkeys(name for row in rows for name in row))  # events are counted where they happened
     values = np.array([row[options.figure] for row in rows])
     command = f"python -m benchmarks.seeds {options.scene} --seeds {options.seeds} --figure {options.figure!r}"
     command += "".join(f" --set {change}" for change in options.changes)
+    late = [str(seed) for seed, row in enumerate(rows) if row.get(Kind.MISSED.value)]
+    missed = (
+        [f"`training.stop_loss` missed by {len(late)} of {len(rows)}: seed(s) {', '.join(late)}.", ""] if late else []
+    )
     lines = [
         f"# {options.scene}, {options.seeds} seeds",
         "",
@@ -43,9 +48,13 @@ def main() -> None:
         f"**{options.figure}: {values.mean():.4f} ± {values.std(ddof=1):.4f}** (mean and standard deviation), "
         f"from {values.min():.4f} to {values.max():.4f}.",
         "",
+        *missed,
         "| seed | " + " | ".join(names) + " |",
         "| --- |" + " --- |" * len(names),
-        *(f"| {seed} | " + " | ".join(f"{row[name]:.6g}" for name in names) + " |" for seed, row in enumerate(rows)),
+        *(
+            f"| {seed} | " + " | ".join(f"{row.get(name, 0):.6g}" for name in names) + " |"
+            for seed, row in enumerate(rows)
+        ),
         "",
     ]
     RESULTS.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ import xarray as xr
 from sandbox.build import Setup
 from sandbox.checkpoints import Keeper
 from sandbox.dataset import network_dataset
+from sandbox.events import Kind
 from sandbox.learning import Learner
 from sandbox.physics.equilibrium import NotConverged, Status
 from sandbox.physics.material import Material
@@ -50,6 +51,9 @@ def learn(setup: Setup, reporter: Reporter, keeper: Keeper) -> tuple[xr.Dataset,
                 _tell(learner.epoch, learner.evaluate(), reporter)
             pause()
     meter, events = setup.apparatus.meter, setup.apparatus.events
+    if training.stop_loss is not None and not enough():
+        loss = learner.history[-1]["train loss"]
+        events.add(Kind.MISSED, detail=f"{loss:.4g}; asked for {training.stop_loss:.4g}", size=loss)
     for line in events.lines():
         reporter.warn(line)
     data = learner.dataset()

@@ -1,12 +1,12 @@
 """Events: what a run met that its reader should know, counted, with the steps at which it happened.
 
 Nothing here stops a run unless the log is strict. What cannot be gone on from is an error, not an event: a number that
-is not finite, an evaluation or most steps of an epoch that do not converge.
+is not finite, an evaluation or most steps of an epoch that do not converge, a motion whose energy explodes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -21,6 +21,8 @@ class Kind(StrEnum):
     SATURATION = "bound saturation"
     RUNAWAY = "knob runaway"
     SKIPPED = "step not converged"
+    MISSED = "stop loss missed"
+    TIME_STEP = "time step too long"
 
     @property
     def advice(self) -> str:
@@ -35,7 +37,13 @@ _ADVICE = {
     Kind.RUNAWAY: "a knob went far beyond the stiffnesses it works on; lower the compliance",
     Kind.SKIPPED: "a relaxation did not converge, and its step was taken back; raise bench.tolerance, or lower the "
     "compliance or the nudging",
+    Kind.MISSED: "the epochs ended before the training loss was below training.stop_loss; train longer if the loss "
+    "still falls, or try another seed, compliance or nudging",
+    Kind.TIME_STEP: "small motions are not stable at this dynamics.time_step; take a fifth of the stable one or less",
 }
+
+VERDICTS = frozenset({Kind.MISSED})
+"""Kinds that are about how a run ended. They end a strict run with an error too, but what it computed is kept first."""
 
 MAX_ENTRIES = 1000
 """Entries kept of each kind: the first ones. Counts go on."""
@@ -110,7 +118,7 @@ class Events:
         elif kept < MAX_ENTRIES:
             self.entries.append(event)
             self._kept[event.kind], self._last[event.kind] = kept + 1, event
-        if self.strict:
+        if self.strict and kind not in VERDICTS:
             where = f"in step {self.step}"
             raise StrictError(
                 f"{kind.value} {where}{f' ({detail})' if detail else ''}, and the run is strict: {kind.advice}; "
@@ -137,6 +145,17 @@ class Events:
             self.entries.append(event)
             self._kept[event.kind] = self._kept.get(event.kind, 0) + 1
             self._last[event.kind] = event
+
+
+def judge(kinds: Iterable[str]) -> None:
+    """See that a strict run that is complete has no events about how it ended.
+
+    Raises:
+        StrictError: for the first of :data:`VERDICTS` among its kinds.
+    """
+    for kind in kinds:
+        if kind in VERDICTS:
+            raise StrictError(f"{kind}, and the run is strict; what it computed is kept. {Kind(kind).advice}")
 
 
 def _when(events: list[Event]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -12,10 +13,12 @@ from sandbox.build import Setup
 from sandbox.checkpoints import Keeper
 from sandbox.dataset import network_dataset
 from sandbox.errors import RunError, SandboxError
+from sandbox.events import Events, Kind
 from sandbox.fingerprint import check_fingerprint, fingerprint
-from sandbox.physics.dynamics import simulate
+from sandbox.physics.dynamics import energy_watch, simulate
 from sandbox.physics.material import Material
 from sandbox.physics.memory import require
+from sandbox.physics.modes import stable_time_step
 from sandbox.physics.trajectory import Drive, Trajectory
 from sandbox.plain import misfit
 from sandbox.report import Reporter
@@ -27,12 +30,27 @@ PIECE_SECONDS = 1.0
 """Wanted of one piece, so that being asked to stop is heard. Where pieces end does not change a bit of the results."""
 
 
+MOST_EDGES = 500_000
+"""Edges beyond which the stable time step is not looked for before the start: it takes the whole Hessian, some GB."""
+
+
 def move(setup: Setup, reporter: Reporter, keeper: Keeper) -> tuple[xr.Dataset, dict[str, Any]]:
     """Integrate the equations of motion."""
     settings, inertia = setup.scene.dynamics, setup.scene.system.inertia()
     assert settings is not None
     assert inertia is not None
     motion = Motion(setup)
+    events = Events(setup.strict)
+    if settings.time_step > motion.stable:
+        try:
+            events.add(
+                Kind.TIME_STEP,
+                detail=f"{settings.time_step:.4g}; stable up to {motion.stable:.4g}",
+                size=settings.time_step,
+            )
+        finally:
+            for line in events.lines():
+                reporter.warn(line)
     reporter.start("moving", settings.steps)
     with keeper.waiting():
         if keeper.found is not None:
@@ -42,11 +60,14 @@ def move(setup: Setup, reporter: Reporter, keeper: Keeper) -> tuple[xr.Dataset, 
             reporter.advance(motion.step, {"energy": energy})
             keeper.pause(motion.state)
     data = motion.dataset()
+    data.attrs["events"] = json.dumps(events.record())
     energy = (data["potential_energy"] + data["kinetic_energy"]).to_numpy()
     figures: dict[str, Any] = {"steps": motion.step, "final energy": motion.energy()}
     if inertia[1] == 0 and not settings.shake:
-        figures["energy drift"] = float(np.abs(energy - energy[0]).max() / max(abs(energy[0]), 1e-300))
-    return data, figures
+        # Of an energy only differences mean something: what drifts is compared with what moves.
+        swing = float(motion.watch.swing[0])
+        figures["energy drift"] = float(np.abs(energy - energy[0]).max() / swing) if swing else 0.0
+    return data, {**figures, **events.counts}
 
 
 class Motion:
@@ -54,6 +75,8 @@ class Motion:
 
     Attributes:
         step: how far it is.
+        stable: the longest stable time step for small motions about the start; infinite where it was not looked for.
+        watch: over its energy.
     """
 
     def __init__(self, setup: Setup) -> None:
@@ -64,6 +87,14 @@ class Motion:
             raise SandboxError("dynamics are integrated for materials made of edges only")
         self.system, self.settings = system, settings
         shape = (1, system.network.n_nodes, system.components)
+        inertia = setup.scene.system.inertia()
+        assert inertia is not None
+        self.stable = float("inf")
+        if system.network.n_edges <= MOST_EDGES:
+            start = np.where(setup.boundary.clamped, setup.boundary.values[0], system.rest_state())
+            self.stable = stable_time_step(system, masses=inertia[0], state=start, boundary=setup.boundary)
+        stable = self.stable if np.isfinite(self.stable) else None
+        self.watch = energy_watch(setup.boundary, settings.temperature, driven=bool(settings.shake), stable=stable)
         self.step, self._positions = 0, None
         self._velocities = np.zeros(shape)
         for strike in settings.strike:
@@ -123,6 +154,7 @@ class Motion:
             drive=self._drives,
             first_step=self.step,
             every=every,
+            watch=self.watch,
         )
 
     def _length(self) -> int:
@@ -167,6 +199,8 @@ class Motion:
             self._recorded = len(state["records"]["kinetic"])
             for name, record in self._records.items():
                 record[: self._recorded] = state["records"][name]
+            kept = (self._records[name][: self._recorded, None] for name in ("potential", "kinetic"))
+            self.watch.look(*kept)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise RunError(f"the checkpoint is not one of this scene's motion: {error}") from error
 

@@ -11,6 +11,7 @@ from sandbox import results, scene
 from sandbox.blame import blaming_plugins
 from sandbox.checkpoints import EVERY, Checkpoints, Keeper
 from sandbox.errors import RunError, Unconverged
+from sandbox.events import judge
 from sandbox.interrupts import Interrupts
 from sandbox.lock import alone_in_process, locked
 from sandbox.plain import misfit
@@ -56,7 +57,8 @@ class Experiment:
             checkpoint_every: seconds between checkpoints; 0 for one at every step or epoch that can be gone on from.
             pictures: whether to draw.
             strict: whether an event (:mod:`sandbox.events`: loss of convexity, stiffnesses at their bounds, knobs that
-                run away, steps that do not converge) ends the run with an error.
+                run away, steps that do not converge, ...) ends the run with an error. A loss that stays above
+                ``training.stop_loss`` does so at its end, when its folder is complete.
 
         Raises:
             SandboxError: for whatever the scene asks that cannot be had; no folder is left behind then.
@@ -96,10 +98,11 @@ class Experiment:
         data.attrs |= {"scene": self.scene.name, "title": self.scene.title, "seed": self.scene.seed}
         data.attrs |= {name: value for name, value in figures.items() if name != "seconds"}
         results.finish(folder, data, figures)
-        return self._complete(Run(folder, data, figures), reporter, pictures)
+        run = self._complete(Run(folder, data, figures), reporter, pictures)
+        return _judged(run, self.setup.strict)
 
     def _complete(self, run: Run, reporter: Reporter, pictures: bool) -> Run:
-        """Draw what was computed, and look at its verdict."""
+        """Draw what was computed."""
         from sandbox.pictures import draw
 
         if pictures:
@@ -108,7 +111,7 @@ class Experiment:
         results.complete(run.folder, run.pictures)
         for problem in plugins().notify("run_ended", folder=run.folder, figures=run.figures):
             reporter.warn(problem)
-        return _vouched(run)
+        return run
 
     def _do(self, reporter: Reporter, keeper: Keeper) -> tuple[xr.Dataset, dict[str, Any]]:
         from sandbox import doing, moving
@@ -160,7 +163,7 @@ def resume(
     folder = Path(folder)
     found = results.check_beginning(folder)
     if found is not None and found.stage == "complete":
-        return _vouched(results.read_run(folder))
+        return _judged(results.read_run(folder), found.strict)
     with (
         blaming_plugins(),
         alone_in_process(folder.name),
@@ -170,7 +173,7 @@ def resume(
     ):
         found = results.check_beginning(folder)  # another process may have gone on with it just before
         if found is not None and found.stage == "complete":
-            return _vouched(results.read_run(folder))
+            return _judged(results.read_run(folder), found.strict)
         experiment = load(folder / results.SCENE)
         experiment._begin(found is not None and found.strict)
         changed = results.note_resumption(folder, experiment.scene, experiment.setup.inputs.found)
@@ -182,7 +185,7 @@ def resume(
         checkpoints = Checkpoints(folder)
         if found is not None and found.stage == "computed":
             checkpoints.clear()
-            return experiment._complete(results.read_run(folder), told, pictures)
+            return _judged(experiment._complete(results.read_run(folder), told, pictures), found.strict)
         state, problems = checkpoints.load()
         for problem in problems:
             told.warn(problem)
@@ -196,13 +199,16 @@ def resume(
         return experiment._run_in(folder, told, keeper, pictures)
 
 
-def _vouched(run: Run) -> Run:
-    """The run, if its state is a minimum.
+def _judged(run: Run, strict: bool) -> Run:
+    """The run, if its state is a minimum, and, where it is strict, if nothing happened that should not.
 
     Raises:
-        Unconverged: if not; saying why and where what was computed is.
+        Unconverged: if the state is none; saying why and where what was computed is.
+        StrictError: for an event of a strict run.
     """
     why = run.data.attrs.get(results.UNCONVERGED)
-    if why is None:
-        return run
-    raise Unconverged(f"{why}\nwhat was computed is kept, with its status: {run.folder}")
+    if why is not None:
+        raise Unconverged(f"{why}\nwhat was computed is kept, with its status: {run.folder}")
+    if strict:
+        judge(event["kind"] for event in run.events)
+    return run

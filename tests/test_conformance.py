@@ -69,6 +69,9 @@ class Broken(sandbox.Material):
             "force": {"stiffness_force": 2 * rest.stiffness_force},
             "bounds": {"stiffness": rest.stiffness - (0 if knobs is None else 1.0)},
             "batch": {"state": rest.state + (0 if boundary.batch == 1 else 1e-3 * ~boundary.clamped)},
+            "NaN": {"energy": np.full_like(rest.energy, np.nan)},
+            "NaN forces": {"stiffness_force": np.full_like(rest.stiffness_force, np.nan)},
+            "infinite": {"energy": np.full_like(rest.energy, -np.inf)},
             "random": {"state": rest.state + 1e-12 * np.random.default_rng().standard_normal(rest.state.shape)},
         }
         for name, value in changes.get(self.wrong, {}).items():
@@ -88,6 +91,9 @@ WRONG = {
     "batch": "a batch against its samples",
     "random": "numbers that differ when relaxed again",
     "argument": "arguments that were changed",
+    "NaN": "energy gained by holding a component elsewhere",
+    "NaN forces": "numbers of the equilibrium that are not finite",
+    "infinite": "numbers of the equilibrium that are not finite",
 }
 
 
@@ -104,6 +110,65 @@ def test_what_is_wrong_in_a_system_is_found(wrong: str) -> None:
     Material.wrong = wrong
     failed = [check.name for check in testing.check_part(Flow) if not check.ok]
     assert any(WRONG[wrong] in name for name in failed), failed
+
+
+def test_energies_that_are_no_numbers_count_as_rises() -> None:
+    class Material(Broken):
+        wrong: ClassVar[str] = "NaN"
+
+    class Flow(SystemPart):
+        def build(self, network: Network, rng: np.random.Generator) -> sandbox.Material:
+            return Material(network, CONDUCTANCE, {"k": 1.0}, bounds=(0.1, 1e3))
+
+    checks = {check.name: check for check in testing.check_aspect(Flow, "learning")}
+    rises = checks["rises of the Lyapunov function in 20 steps"]
+    assert rises.measured == 20
+    assert not rises.ok
+
+
+@pytest.mark.parametrize("measured", [float("nan"), float("inf"), float("-inf")])
+def test_no_check_passes_on_what_is_not_finite(measured: float) -> None:
+    assert not testing.Check("group", "name", measured, float("inf")).ok
+
+
+def test_roundings_are_no_difference() -> None:
+    class Shaky(Broken):
+        def relax(self, boundary: Any, stiffness: Any = None, **options: Any) -> Any:
+            rest = super().relax(boundary, stiffness, **options)
+            last = 1 + 2e-16 * np.random.default_rng().choice([-1.0, 1.0], rest.state.shape)
+            object.__setattr__(rest, "state", rest.state * last)
+            return rest
+
+    class Flow(SystemPart):
+        def build(self, network: Network, rng: np.random.Generator) -> sandbox.Material:
+            return Shaky(network, CONDUCTANCE, {"k": 1.0}, bounds=(0.1, 1e3))
+
+    class Rounded(TaskPart):
+        def shape(self) -> tuple[int, int]:
+            return 2, 1
+
+        def build(self, site: Site) -> Task:
+            x = np.linspace(0.1, 1, 8).reshape(4, 2) * (1 + 2e-16 * np.random.default_rng().choice([-1, 1]))
+            return Task(x, x.mean(axis=1, keepdims=True), np.arange(4))
+
+    for part in (Flow, Rounded):
+        assert [f"{c.name}: {c.measured}" for c in testing.check_part(part) if not c.ok] == []
+
+
+def test_a_figure_that_is_not_finite_is_found() -> None:
+    class Dividing(TaskPart):
+        def shape(self) -> tuple[int, int]:
+            return 1, 1
+
+        def build(self, site: Site) -> Task:
+            class Odd(Task):
+                def figures(self, outputs: np.ndarray, which: np.ndarray) -> dict[str, float]:
+                    return {**super().figures(outputs, which), "ratio": float("inf")}
+
+            return Odd(np.zeros((2, 1)), np.zeros((2, 1)), np.arange(2))
+
+    failed = [f"{c.name} {c.note}" for c in testing.check_part(Dividing) if not c.ok]
+    assert failed == ["figures that are not finite ratio, ratio"]
 
 
 def test_a_wrong_derivative_is_found() -> None:

@@ -25,7 +25,7 @@ def run(
     checkpoint_every: CheckpointEvery = 30.0,
     strict: Annotated[
         bool,
-        typer.Option("--strict", help="stop at the first event: loss of convexity, a stiffness at a bound, ..."),
+        typer.Option("--strict", help="make the first event an error: loss of convexity, a stiffness at a bound, ..."),
     ] = False,
 ) -> None:
     """Run a scene and leave a folder with its data and figures."""

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import eigh
 from scipy.sparse import coo_array, csr_array
+from scipy.sparse.linalg import eigsh
 
 from sandbox.errors import NetworkError
 from sandbox.physics.boundary import Boundary
@@ -19,6 +20,10 @@ from sandbox.physics.transverse import SHORTEST, across
 
 MAX_DENSE = 6000
 """Free components beyond which normal modes, which need all of a dense matrix, are refused (0.3 GB, minutes)."""
+
+
+SMALL = 60
+"""Free components up to which the highest frequency is found by the dense eigensolver, which is as fast there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +139,34 @@ def normal_modes(
     squares = np.where(np.abs(squares) <= len(free) * np.finfo(float).eps * stiffest, 0.0, squares)
     frequencies = np.sign(squares) * np.sqrt(np.abs(squares))
     return Modes(frequencies, shapes.reshape(last, *boundary.clamped.shape))
+
+
+def highest_frequency(
+    material: Material,
+    boundary: Boundary,
+    *,
+    masses: npt.ArrayLike = 1.0,
+    state: np.ndarray | None = None,
+    stiffness: np.ndarray | None = None,
+) -> float:
+    """The highest angular frequency of small motions about a state, radians per unit of time, by Lanczos steps.
+
+    ``2/omega`` is the longest time step at which velocity Verlet is stable, exactly; :func:`stable_time_step` is the
+    cheaper bound. Arguments as for :func:`normal_modes`; 0 where nothing pulls, or nothing can move.
+    """
+    m = np.repeat(check_masses(masses, material.network.n_nodes), material.components)
+    free = np.flatnonzero(~boundary.clamped.ravel())
+    if len(free) == 0:
+        return 0.0
+    h = hessian(material, state, boundary=boundary, stiffness=stiffness)[free][:, free]
+    root = 1 / np.sqrt(m[free])
+    scaled = csr_array(h * root[:, None] * root[None, :])
+    if len(free) <= SMALL:
+        square = float(eigh(scaled.toarray(), eigvals_only=True)[-1])
+    else:
+        start = np.cos(np.arange(len(free)))  # any will do that is the same each time
+        square = float(eigsh(scaled, k=1, which="LA", v0=start, return_eigenvectors=False)[0])
+    return float(np.sqrt(max(square, 0.0)))
 
 
 def stable_time_step(

@@ -42,7 +42,9 @@ class Training(Section):
     batch: int = Field(1, gt=0, description="samples per step, sharing the stiffnesses")
     shuffle: bool = True
     every: int = Field(1, gt=0, description="epochs between evaluations")
-    stop_loss: float | None = Field(None, gt=0, description="stop once the training loss is below")
+    stop_loss: float | None = Field(
+        None, gt=0, description="stop once the training loss is below; an event if it never is"
+    )
     compliance_decay: float = Field(1.0, gt=0, le=1, description="factor on the compliance after each epoch")
     keep: Literal["every", "ends"] = Field(
         "every", description="evaluations whose stiffnesses are recorded: all, or the first and the last"

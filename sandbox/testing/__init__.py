@@ -12,12 +12,14 @@ part is tried with is its ``trial`` (:class:`sandbox.parts.Trial`).
 system     derivatives of the law against finite differences; a minimum is reached, and holding a component
            elsewhere costs energy; the force on the stiffnesses and the exact gradient against finite
            differences; a batch equals its samples one by one; bounds are kept, held stiffnesses stay; a second
-           relaxation gives the same bits and changes no argument; held stiffnesses stay when let go, and
+           relaxation gives the same numbers and changes no argument; held stiffnesses stay when let go, and
            AEqprop's Lyapunov function never rises
 controller the loss falls; bounds are kept; a batch can be given; what a checkpoint keeps is plain and goes on to
-           the same bits
-task       samples that suit the terminals; the same draw gives the same samples; no sample is in both sets
+           the same numbers
+task       samples that suit the terminals; the same draw gives the same samples; no sample is in both sets;
+           figures are finite
 graph      a network, and the same one for the same draw
+           Numbers may differ by roundings where they should be the same; one that is not finite fails its check.
 ========== ====================================================================================================
 """
 

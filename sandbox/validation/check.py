@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from sandbox.errors import printable
+
+ROUNDING = 1e-14
+"""What numbers that should be the same may differ by, relative to the largest: some tens of roundings."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class Check:
 
     @property
     def ok(self) -> bool:
-        return bool(self.low <= self.measured <= self.high)  # a NaN is not
+        return math.isfinite(self.measured) and bool(self.low <= self.measured <= self.high)
 
     @property
     def allowed(self) -> str:
@@ -42,6 +47,11 @@ class Check:
         """As plain data that JSON can say."""
         numbers = {k: v if not isinstance(v, float) or math.isfinite(v) else None for k, v in asdict(self).items()}
         return {**numbers, "allowed": self.allowed, "ok": self.ok}
+
+
+def largest(values: Iterable[float]) -> float:
+    """The largest of numbers, 0 if there are none; NaN if one of them is: ``max`` may pass over it."""
+    return float(np.max(np.fromiter(values, dtype=float), initial=0.0))
 
 
 def print_table(title: str, checks: Sequence[Check]) -> None:

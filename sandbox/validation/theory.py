@@ -19,7 +19,7 @@ from sandbox.physics.laws.library import CONDUCTANCE, DIODE
 from sandbox.physics.material import Material
 from sandbox.plugins import plugins
 from sandbox.terminals import Terminals
-from sandbox.validation.check import Check
+from sandbox.validation.check import Check, largest
 
 GROUP = "theory"
 ROUND_OFF = 1e-12
@@ -89,7 +89,7 @@ class _Setting:
         for _ in range(STEPS):
             controller.step(bench, INPUTS, TARGETS)
             after, slack = self.level(apparatus.stiffness, -beta / 2, beta / 2)
-            rises += after > before + slack
+            rises += not after <= before + slack  # so that one that is no number counts
             before = after
         return float(rises), self.loss(apparatus.stiffness) / first
 
@@ -120,7 +120,7 @@ class _Setting:
             k = self.system.stiffness
             slope = (self.loss(k + h * direction) - self.loss(k - h * direction)) / (2 * h)
             errors.append(abs(slope - float(gradient @ direction)) / float(np.linalg.norm(gradient)))
-        return max(errors)
+        return largest(errors)
 
     def order(self, variant: str) -> float:
         """Of the step's error in beta, over a ladder of 16, at a compliance whose own error is far below.

@@ -14,13 +14,15 @@ import numpy.typing as npt
 
 from sandbox.errors import BoundaryError, NetworkError, SandboxError
 from sandbox.physics.boundary import Boundary
+from sandbox.physics.dynamics.energy_watch import BATH
+from sandbox.physics.dynamics.energy_watch import EnergyWatch as EnergyWatch
 from sandbox.physics.dynamics.run import Method as Method
 from sandbox.physics.dynamics.run import Run
 from sandbox.physics.dynamics.tables import bonds
 from sandbox.physics.material import Material
-from sandbox.physics.modes import check_masses, stable_time_step
+from sandbox.physics.modes import check_masses, highest_frequency, stable_time_step
 from sandbox.physics.not_finite import suspect_edge
-from sandbox.physics.relaxation.problem import pose
+from sandbox.physics.relaxation.problem import Problem, pose
 from sandbox.physics.trajectory import RECORDS, Trajectory
 from sandbox.physics.trajectory import Drive as Drive
 from sandbox.physics.trajectory import Phase as Phase
@@ -33,16 +35,25 @@ TOO_LARGE = 2**31
 
 
 class Diverged(SandboxError):  # noqa: N818 (it names an outcome, as StopIteration does)
-    """A motion that left the finite numbers.
+    """A motion that left the finite numbers, or that came by energy that nothing gave it.
 
     Attributes:
-        sample, node, step: where and when it was first seen.
+        sample, step: where and when it was first seen.
+        node: the node that left them, or None where it is the energy.
         edge: the edge at that node whose other end left them first, or None for a node without edges.
         stable: the longest stable time step for small motions about the start, or None where unknown.
     """
 
     def __init__(
-        self, sample: int, node: int, step: int, time_step: float, stable: float | None, edge: int | None = None
+        self,
+        sample: int,
+        step: int,
+        time_step: float,
+        stable: float | None,
+        *,
+        node: int | None = None,
+        edge: int | None = None,
+        what: str = "",
     ) -> None:
         self.sample, self.node, self.step, self.stable, self.edge = sample, node, step, stable, edge
         if stable is None:
@@ -55,8 +66,8 @@ class Diverged(SandboxError):  # noqa: N818 (it names an outcome, as StopIterati
                 "left the range of the law or is fast there; try a smaller time step, or a law that stays finite"
             )
         where = "" if edge is None else f" (at edge {edge})"
-        what = f"node {node} of sample {sample}{where} is no longer at a finite place at step {step}"
-        super().__init__(f"{what}; {advice}")
+        what = what or f"node {node} of sample {sample}{where} is no longer at a finite place"
+        super().__init__(f"{what} at step {step}; {advice}")
 
 
 def simulate(
@@ -79,6 +90,7 @@ def simulate(
     record: Collection[str] = RECORDS,
     memory_limit: int = MEMORY_LIMIT,
     method: Method = "auto",
+    watch: EnergyWatch | None = None,
 ) -> Trajectory:
     """Integrate the equations of motion of every sample.
 
@@ -103,9 +115,11 @@ def simulate(
         memory_limit: bytes that the records may take.
         method: ``"by sample"`` (a thread per sample), ``"by node"`` (threads share each sample), or the faster one;
             the results are the same to the last bit.
+        watch: of the motion that this run goes on with; by default the energy is watched from the start of this run.
+            Only what is recorded of it can be watched.
 
     Raises:
-        Diverged: naming sample, node and step.
+        Diverged: naming sample, node and step; or sample and step, where the energy has grown and nothing gave it.
         BoundaryError, NetworkError: for what does not fit, naming it.
         SandboxError: before the start, if the records would not fit in memory.
     """
@@ -152,8 +166,52 @@ def simulate(
             material, masses=masses, state=problem.start[sample], boundary=boundary, stiffness=problem.stiffness
         )
         edge = suspect_edge(material.network.edges, broken[sample], node)
-        raise Diverged(sample, node, step, float(time_step), stable if np.isfinite(stable) else None, edge)
+        raise Diverged(sample, step, float(time_step), stable if np.isfinite(stable) else None, node=node, edge=edge)
+    if "energy" in wanted:
+        if watch is None:
+            watch = energy_watch(boundary, temperature, driven=bool(run.driven))
+        _check_energy(material, boundary, problem, masses, float(time_step), trajectory, watch)
     return trajectory
+
+
+def energy_watch(
+    boundary: Boundary, temperature: npt.ArrayLike, *, driven: bool = False, stable: float | None = None
+) -> EnergyWatch:
+    """A watch over motions under a boundary, in a bath of a temperature (one, or (B,)); see :class:`EnergyWatch`."""
+    heat = _rates("temperature", temperature, boundary.batch, "sample")
+    return EnergyWatch(BATH * heat * int((~boundary.clamped).sum()), driven, stable)
+
+
+def _check_energy(
+    material: Material,
+    boundary: Boundary,
+    problem: Problem,
+    masses: npt.ArrayLike,
+    time_step: float,
+    trajectory: Trajectory,
+    watch: EnergyWatch,
+) -> None:
+    """See that the energy has not grown beyond what it can have; of a shaken motion, that it is stable yet."""
+
+    def stable(sample: int) -> float | None:
+        longest = watch.stable or stable_time_step(
+            material, masses=masses, state=problem.start[sample], boundary=boundary, stiffness=problem.stiffness
+        )
+        return longest if np.isfinite(longest) else None
+
+    found = watch.look(trajectory.potential, trajectory.kinetic)
+    if found is not None:
+        row, sample = found
+        step = int(trajectory.steps[row])
+        before, now = watch.gained(sample, trajectory.potential[row, sample], trajectory.kinetic[row, sample])
+        what = f"the energy of sample {sample} has grown from {before:.4g} to {now:.4g}, and nothing gave it that,"
+        raise Diverged(sample, step, time_step, stable(sample), what=what)
+    for sample in watch.has_grown() if watch.driven else ():
+        state = trajectory.final.positions[sample]
+        omega = highest_frequency(material, boundary, masses=masses, state=state, stiffness=problem.stiffness)
+        if time_step * omega > 2:
+            what = f"the motion of sample {sample} grows, and is not stable where it is now,"
+            raise Diverged(int(sample), trajectory.final.step, time_step, 2 / omega, what=what)
 
 
 def thermal_velocities(
