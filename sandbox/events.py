@@ -21,6 +21,7 @@ class Kind(StrEnum):
     SATURATION = "bound saturation"
     RUNAWAY = "knob runaway"
     SKIPPED = "step not converged"
+    JUMP = "thrown by the nudge"
     MISSED = "stop loss missed"
     TIME_STEP = "time step too long"
 
@@ -37,6 +38,8 @@ _ADVICE = {
     Kind.RUNAWAY: "a knob went far beyond the stiffnesses it works on; lower the compliance",
     Kind.SKIPPED: "a relaxation did not converge, and its step was taken back; raise bench.tolerance, or lower the "
     "compliance or the nudging",
+    Kind.JUMP: "the nudge throws the state into another basin, so the steps follow no gradient; lower controller.beta "
+    "as far as said, and raise bench.compliance by as much",
     Kind.MISSED: "the epochs ended before the training loss was below training.stop_loss; train longer if the loss "
     "still falls, or try another seed, compliance or nudging",
     Kind.TIME_STEP: "small motions are not stable at this dynamics.time_step; take a fifth of the stable one or less",

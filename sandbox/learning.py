@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from sandbox.apparatus import find_jump
 from sandbox.apparatus import state as apparatus_state
 from sandbox.build import Setup
 from sandbox.dataset import network_dataset
 from sandbox.errors import RunError, SandboxError
+from sandbox.events import Kind
 from sandbox.fingerprint import check_fingerprint, fingerprint
 from sandbox.plain import misfit
 from sandbox.replay import record
@@ -23,6 +25,13 @@ SLAB = 1000
 
 MOST_INPUTS = 2_000_000
 """Numbers beyond which a run does not keep its task's inputs: a set of pictures is at home elsewhere."""
+
+
+NUDGED = 8
+"""Training samples, at most, on which it is seen whether the outputs come back from the nudges."""
+
+RISE = 1.25
+"""Training loss, relative to the least so far, from which on that is seen."""
 
 
 class Learner:
@@ -97,6 +106,7 @@ class Learner:
         task, apparatus, training = self.setup.task, self.setup.apparatus, self.setup.scene.training
         assert training is not None
         figures: dict[str, float] = {"epoch": self.epoch}
+        left = apparatus.imposed[2]
         for name, which in (("train", task.train), ("test", task.test)):
             if len(which):
                 outputs = self._outputs(which)
@@ -112,7 +122,39 @@ class Learner:
         if training.keep == "ends" and len(self._stiffness) == 2:
             self._stiffness.pop()
         self._stiffness.append(apparatus.stiffness.copy())
+        self._look_at_nudges(left)
         return figures
+
+    def _look_at_nudges(self, left: float) -> None:
+        """Now and then, and where the loss has risen, see whether the outputs come back from the nudges.
+
+        Args:
+            left: the strength of nudging that the last step left, for controllers whose steps cannot be recorded.
+        """
+        task, controller, training = self.setup.task, self.setup.scene.controller, self.setup.scene.training
+        assert controller is not None
+        assert training is not None
+        losses = [figures["train loss"] for figures in self.history if "train loss" in figures]
+        number = len(self.history) - 1
+        seldom = number & (number - 1) == 0  # at evaluations 0, 1, 2, 4, 8, ...
+        if not (seldom or self.epoch >= training.epochs or losses[-1:] > [RISE * min(losses, default=0.0)]):
+            return
+        tape = record(controller)
+        betas = sorted({beta for beta in (tape.betas if tape else (left,)) if beta})
+        if not betas:
+            return
+        some = task.train[np.unique(np.linspace(0, len(task.train) - 1, NUDGED).astype(int))]
+        jump = find_jump(self.setup.apparatus, task.inputs[some], task.targets[some], betas)
+        if jump is None:
+            return
+        beta = getattr(controller, "beta", None)
+        enough = "no weaker one was found from which it does"
+        if jump.enough is not None and isinstance(beta, float):
+            enough = f"with controller.beta = {beta * jump.enough / jump.beta:.3g} it does"
+        elif jump.enough is not None:
+            enough = f"from one of {jump.enough:.3g} it does"
+        detail = f"{jump}; {enough} (sample {int(some[jump.sample])})"
+        self.setup.apparatus.events.add(Kind.JUMP, detail=detail, size=jump.moved)
 
     def state(self) -> dict[str, Any]:
         """All that the rest of the learning and its record depend on, as plain data."""
