@@ -148,11 +148,11 @@ class Learner:
         if jump is None:
             return
         beta = getattr(controller, "beta", None)
-        enough = "no weaker one was found from which it does"
+        enough = "no weaker nudge was found that would do"
         if jump.enough is not None and isinstance(beta, float):
-            enough = f"with controller.beta = {beta * jump.enough / jump.beta:.3g} it does"
+            enough = f"controller.beta = {beta * jump.enough / jump.beta:.3g} would do"
         elif jump.enough is not None:
-            enough = f"from one of {jump.enough:.3g} it does"
+            enough = f"{jump.enough:.3g} would do"
         detail = f"{jump}; {enough} (sample {int(some[jump.sample])})"
         self.setup.apparatus.events.add(Kind.JUMP, detail=detail, size=jump.moved)
 

@@ -66,8 +66,7 @@ def test_the_strength_that_snaps_is_the_closed_one(own, fresh):
 
 
 def test_what_moves_by_degrees_does_not_jump():
-    # A line of three springs, drawn far: softer and softer along the way, yet of one basin.
-    stiff = Material(ARCH, SPRING, {"k": 1.0, "l": 0.5 * ARCH.lengths()})  # taut: its top is held from all sides
+    stiff = Material(ARCH, SPRING, {"k": 1.0, "l": 0.5 * ARCH.lengths()})  # taut, so that it has one basin
     rig = Apparatus(stiff, Terminals.at([0]), Terminals.at([1], 1), SUPPORTS)
     for beta in (1e-3, 1.0, 1e3, -0.5):
         assert find_jump(rig, INPUTS, TARGETS, [beta]) is None
@@ -135,7 +134,7 @@ def test_in_a_run(tmp_path, monkeypatch):
     assert run.figures["thrown by the nudge"] >= 1
     event = next(e for e in run.events if e["kind"] == "thrown by the nudge")
     assert event["step"] == 0  # before any training
-    assert f"with controller.beta = {0.75 * limit:.3g} it does" in event["detail"]
+    assert f"controller.beta = {0.75 * limit:.3g} would do" in event["detail"]
     with pytest.raises(StrictError, match="thrown by the nudge"):
         scene(tmp_path, 3 * limit).run(tmp_path / "strict", pictures=False, strict=True)
 

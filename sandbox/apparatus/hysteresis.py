@@ -60,10 +60,9 @@ class Jump:
     enough: float | None
 
     def __str__(self) -> str:
-        times = (
-            f"{self.moved / self.linear:.3g} times the linear response" if self.linear else "with no linear response"
-        )
-        return f"a nudge of {self.beta:.3g} moves an output by {self.moved:.3g}, {times}, {'in a leap' if self.back else 'and it does not come back'}"
+        times = f"{self.moved / self.linear:.3g} times the" if self.linear else "with no"
+        how = "in a leap" if self.back else "and it does not come back"
+        return f"a nudge of {self.beta:.3g} moves an output by {self.moved:.3g}, {times} linear response, {how}"
 
 
 def find_jump(apparatus: Apparatus, inputs: np.ndarray, targets: np.ndarray, betas: Iterable[float]) -> Jump | None:
