@@ -32,7 +32,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             rows.append(dict(sandbox.load(options.scene, options.changes, seed=seed).run(Path(folder) / "run").figures))
         print(seed, rows[-1], flush=True)
-    names = list(dict.fromkeys(name for row in rows for name in row))  # events are counted where they happened
+    names = list(dict.fromkeys(name for row in rows for name in row if name != "seconds"))
     values = np.array([row[options.figure] for row in rows])
     command = f"python -m benchmarks.seeds {options.scene} --seeds {options.seeds} --figure {options.figure!r}"
     command += "".join(f" --set {change}" for change in options.changes)

@@ -85,8 +85,10 @@ class Task:
         if self.codes is not None and self.labels is not None:
             result["accuracy"] = float((self.answers(outputs) == self.labels[which]).mean())
         if self.rest_outputs is not None:
-            asked = targets - self.rest_outputs
-            result["strain error"] = float(np.max(np.abs(outputs - targets) / np.maximum(np.abs(asked), 1e-300)))
+            asked = np.abs(targets - self.rest_outputs)
+            some = asked > 0  # an output that is to stay has no strain to be measured by
+            if some.any():
+                result["strain error"] = float(np.max(np.abs(outputs - targets)[some] / asked[some]))
         return result
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -456,3 +458,37 @@ def test_data_are_those_of_scikit_learn(load: Callable[[], Any], part: DataSet) 
 def test_a_missing_file_of_data_is_named() -> None:
     with pytest.raises(SandboxError, match=r"tulips\.csv"):
         shipped("tulips.csv", ["length"])
+
+
+def test_a_constant_column_up_to_roundings_says_nothing():
+    column = np.array([0.1 + 0.2, 0.3, 0.3])[:, None]
+    assert np.ptp(column) > 0
+    assert np.abs(MinMax.fit(column).scale(column)).max() < 1e-15
+    small = np.array([[1e-30], [3e-30]])
+    np.testing.assert_array_equal(MinMax.fit(small).scale(small), [[0.0], [1.0]])
+
+
+def test_table_of_the_notebook_takes_a_constant_column(tmp_path, monkeypatch):
+    """What users copy: a column that is the same everywhere divided by zero."""
+    monkeypatch.chdir(tmp_path)
+    notebook = json.loads(
+        (Path(__file__).resolve().parents[2] / "notebooks" / "7_your_own_data.ipynb").read_text(encoding="utf-8")
+    )
+    cells = ["".join(cell["source"]) for cell in notebook["cells"]]
+    source = next(text for text in cells if text.startswith("plugin = "))
+    names: dict = {}
+    exec(source.split("'''")[1], names)
+    rows = np.column_stack([np.arange(10.0), np.full(10, 7.0), np.arange(10) % 2])
+    np.savetxt("t.csv", rows, delimiter=",", header="a,b,class", comments="")
+    task = names["Table"](path="t.csv").build(Site(np.zeros(0), np.zeros(0), np.random.default_rng(0)))
+    task.check(6, 1)
+    np.testing.assert_array_equal(task.inputs[:, 1], 0.0)
+
+
+def test_strain_error_of_an_output_that_is_to_stay():
+    rest = np.array([1.0, 2.0])
+    task = Task(np.zeros((1, 1)), np.array([[1.2, 2.0]]), np.array([0]), rest_outputs=rest)
+    figures = task.figures(np.array([[1.1, 2.1]]), np.array([0]))
+    assert figures["strain error"] == pytest.approx(0.5)
+    still = Task(np.zeros((1, 1)), rest[None], np.array([0]), rest_outputs=rest)
+    assert set(still.figures(rest[None], np.array([0]))) == {"loss"}
