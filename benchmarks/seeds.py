@@ -1,7 +1,7 @@
 """Run a learning scene over many seeds and record the figures of merit as a table.
 
     python -m benchmarks.seeds iris_flow --seeds 10
-    python -m benchmarks.seeds allostery_elastic --seeds 5 --figure "train strain error"
+    python -m benchmarks.seeds allostery_elastic --seeds 20 --figure "train strain error"
 
 Writes docs/results/<scene>.md: a row per seed, the mean and standard deviation, and the command.
 """
