@@ -25,6 +25,7 @@ class Point:
         magnitude: (A,) summed magnitudes of what was added up in the energy.
         gradient: (F, A) on the free components.
         residual: (A,) largest component of the gradient.
+        loose: (A,) a force above counts as one at any node.
         longest: (A,) largest variable of an edge.
         finite: (A,) whether energy and gradient are.
         node_curvature: (F, A) of node law and springs to nodes.
@@ -41,6 +42,7 @@ class Point:
     magnitude: np.ndarray
     gradient: np.ndarray
     residual: np.ndarray
+    loose: np.ndarray
     longest: np.ndarray
     finite: np.ndarray
     node_curvature: np.ndarray
@@ -55,7 +57,7 @@ class Point:
         """The samples of a mask (A,) or of indices."""
         if which.dtype == bool and which.all():
             return self
-        first = ("energy", "still", "knob_energy", "magnitude", "residual", "longest", "finite")
+        first = ("energy", "still", "knob_energy", "magnitude", "residual", "loose", "longest", "finite")
         second = ("gradient", "node_curvature", "node_play", "node_noise", "table", "normal", "pulls")
         parts = {name: getattr(self, name)[which] for name in first}
         parts |= {name: np.ascontiguousarray(getattr(self, name)[:, which]) for name in second}
@@ -167,6 +169,7 @@ class Landscape:
             magnitude=magnitude,
             gradient=gradient,
             residual=residual,
+            loose=np.full_like(residual, np.inf),
             longest=_most(table[ek.VARIABLE][:, : len(p.stiffness)]),
             finite=(residual < 1e300) & (np.abs(energy + knob_energy) < 1e300),
             still=still,

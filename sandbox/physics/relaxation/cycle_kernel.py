@@ -24,11 +24,13 @@ from sandbox.physics.relaxation.aggregation_kernel import lanes_of
 SLICES, LENGTH, START, MIDDLE, COLUMN, FIRST, TO, BACK_FIRST, BACK = range(9)
 VALUES, INVERSE, WEIGHT, BACK_WEIGHT, RIGHT, X, LEFT, COLUMNS = range(9, 17)
 
-# Rows of the work of a solve: solution, residual, direction, its product with the matrix.
-SOLUTION, RESIDUAL, DIRECTION, PRODUCT, WORK_ROWS = range(5)
+# Rows of the work of a solve: solution, residual, direction, its product with the matrix, one over the residual that
+# each component is allowed.
+SOLUTION, RESIDUAL, DIRECTION, PRODUCT, PER_ALLOWED, WORK_ROWS = range(6)
 
-# What a solve is told, and what it reports. BELOW: curvatures under minus this are negative.
-GOAL, BELOW, MOST_PRODUCTS, RESUME, CONTROLS = range(5)
+# What a solve is told, and what it reports. GOAL: residual of all components to stop at; CLOSE: the same in units of
+# the one allowed; BELOW: curvatures under minus this are negative.
+GOAL, BELOW, MOST_PRODUCTS, CLOSE, RESUME, CONTROLS = range(6)
 PRODUCTS, SIZE, LOWEST, NEGATIVE, SOLVED, OVERLAP, REPORT = range(7)
 
 _vector = ti.types.ndarray(dtype=ti.f64, ndim=1)
@@ -199,9 +201,11 @@ def solve_kernel(size: int, motions: int) -> Callable[..., None]:
             overlap = report[OVERLAP]
             resume = control[RESUME] > 0.5
             worst = 0.0
+            excess = 0.0
             for p in range(n * size):
                 worst = ti.max(worst, ti.abs(work[RESIDUAL, p]))
-            if worst <= control[GOAL]:
+                excess = ti.max(excess, ti.abs(work[RESIDUAL, p]) * work[PER_ALLOWED, p])
+            if worst <= control[GOAL] or excess <= control[CLOSE]:
                 solved = 1
             while solved == 0 and negative == 0 and products < control[MOST_PRODUCTS]:
                 # z = cycle(residual)
@@ -327,12 +331,14 @@ def solve_kernel(size: int, motions: int) -> Callable[..., None]:
                 else:
                     step = overlap / curvature
                     worst = 0.0
+                    excess = 0.0
                     for p in range(n * size):
                         work[SOLUTION, p] += step * work[DIRECTION, p]
                         left = work[RESIDUAL, p] - step * work[PRODUCT, p]
                         work[RESIDUAL, p] = left
                         worst = ti.max(worst, ti.abs(left))
-                    if worst <= control[GOAL]:
+                        excess = ti.max(excess, ti.abs(left) * work[PER_ALLOWED, p])
+                    if worst <= control[GOAL] or excess <= control[CLOSE]:
                         solved = 1
             report[PRODUCTS] = float(products)
             report[SIZE] = worst

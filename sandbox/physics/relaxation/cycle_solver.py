@@ -30,8 +30,10 @@ class Solver:
 
     def anew(self, hierarchy: Hierarchy) -> None:
         """Go on from the iterate with another hierarchy."""
+        from sandbox.physics.relaxation import cycle_kernel as ck
+
         self._hierarchy = hierarchy
-        self._control[3] = 0.0
+        self._control[ck.RESUME] = 0.0
 
     def begin(self, right: np.ndarray) -> None:
         """Take a right-hand side (n*D,) and start from zero."""
@@ -44,12 +46,21 @@ class Solver:
         self._report[ck.LOWEST] = np.inf
         self.products = 0
 
-    def go(self, goal: float, below: float, max_products: int) -> None:
-        """Iterate until no component of the residual is above ``goal``, or a curvature is below ``-below``."""
+    def allow(self, residual: np.ndarray) -> None:
+        """Take the residual (n*D,) that each component is allowed; see :meth:`go`."""
+        from sandbox.physics.relaxation import cycle_kernel as ck
+
+        with np.errstate(divide="ignore", over="ignore"):
+            np.minimum(1.0 / residual, 1e300, out=self._work[ck.PER_ALLOWED, : len(residual)])
+
+    def go(self, goal: float, below: float, max_products: int, close: float = -1.0) -> None:
+        """Iterate until no component of the residual is above ``goal``, or none above ``close`` times the one that it
+        is allowed, or a curvature is below ``-below``.
+        """
         from sandbox.physics.relaxation import cycle_kernel as ck
 
         m, h = self._matrix, self._hierarchy
-        self._control[: ck.RESUME] = goal, below, max_products
+        self._control[: ck.RESUME] = goal, below, max_products, close
         self._kernel(
             m.start,
             m.middle,

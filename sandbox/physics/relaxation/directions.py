@@ -53,7 +53,7 @@ class Finder(Protocol):
 
         Args:
             small: (A,) the samples that are stationary.
-            allowed: (A,) the smallest force, of all components, that would count as none.
+            allowed: (F, A) the force on each component that would count as none.
             coarse: (A,) where coordinates are too coarse for the accuracy asked of the state. There, and where the
                 contrast of stiffnesses is high, the Newton step that is left is wanted of stationary samples.
         """

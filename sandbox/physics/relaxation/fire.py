@@ -156,7 +156,7 @@ class _Fire:
             sample = move.sample[part]
             point = self.landscape.at(np.ascontiguousarray(move.x[part]), sample)
             everywhere = np.ones(len(part), dtype=bool)
-            found = Factored(self.landscape).find(point, everywhere, np.zeros(len(part)), everywhere)
+            found = Factored(self.landscape).find(point, everywhere, point.gradient, everywhere)
             self.curvature[sample] = found.lowest
             self._judge_state(found, point, part)
             tired = found.escaping & (self.escapes[sample] >= MAX_ESCAPES)

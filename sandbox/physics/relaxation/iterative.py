@@ -40,14 +40,15 @@ class Iterative:
             self._kept = hessian, csr_array(maps.block_diagonal(hessian.values)), jacobi
         hessian, matrix, jacobi = self._kept
         found = Directions.none(point)
+        least = allowed.min(axis=0, initial=np.inf)
         apply, precondition, stiff = matrix.__matmul__, jacobi.__matmul__, hessian.stiff[:, :1]
         doubtful = small & (coarse | (hessian.contrast > HIGH_CONTRAST))
         if doubtful.any() or not small.all():
             size = np.linalg.norm(point.gradient, axis=0)
-            goal = np.maximum(0.1 * allowed, FARTHEST * size)
+            goal = np.maximum(0.1 * least, FARTHEST * size)
             if not self._quadratic:
                 goal = np.maximum(goal, self._forcing.tolerance(size))
-            goal = np.where(doubtful, LEFT * np.minimum(allowed, size), np.where(small, np.inf, goal))
+            goal = np.where(doubtful, LEFT * np.minimum(least, size), np.where(small, np.inf, goal))
             solution = truncated(apply, precondition, point.gradient, goal, stiff)
             found.move = np.where(small & ~doubtful, 0.0, -solution.x)
             found.lowest, found.indefinite = solution.lowest, solution.negative
@@ -110,7 +111,7 @@ class Coupled:
         coarse: np.ndarray,
     ) -> None:
         """The Newton step; at a stationary point, a search for negative curvature, and the step that is left."""
-        shape, least = point.gradient.T.shape, allowed.min(keepdims=True)
+        shape, least = point.gradient.T.shape, allowed.min(initial=np.inf).reshape(1)
         right = np.ascontiguousarray(point.gradient.T).reshape(-1, 1)
         if small.all():
             solution = probe(apply, precondition, point.gradient.size, stiff, sure=False)

@@ -110,7 +110,9 @@ class RowLandscape:
         report = self._evaluate(rk.GRADIENT if done else rk.HESSIAN, self.matrix.values)
         if not done:
             self.lift, self.stiffest, self._known = float(report[rk.LIFT]), float(report[rk.DIAGONAL]), True
-        return _point(self._gradient[: self.assembly.n_free].copy(), report)
+        tight = np.maximum(self._problem.tolerance * report[rk.SCALE], criteria.FORCE_NOISE * report[rk.NOISE])
+        loose = np.array([self.assembly.most_bonds * tight])
+        return _point(self._gradient[: self.assembly.n_free].copy(), report, loose)
 
     def majorant(self, matrix: Matrix) -> None:
         """Fill in the Hessian at the last state with every negative curvature lifted to zero."""
@@ -178,7 +180,7 @@ class RowLandscape:
     def forces_at(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The same at a state (N*D,), with its own number for every component of a node."""
         p, rows = self._problem, self.assembly
-        play, noise = np.empty(len(rows.node)), np.empty(len(rows.node))
+        meet = np.empty((len(rows.node), 2))
         self._kernels.forces(
             len(p.stiffness),
             rows.ends,
@@ -192,10 +194,9 @@ class RowLandscape:
             p.outside[0],
             state,
             np.empty_like(self._here),
-            play,
-            noise,
+            meet,
         )
-        play, noise = (np.repeat(values[: rows.n], rows.size)[:, None] for values in (play, noise))
+        play, noise = (np.repeat(meet[: rows.n, k], rows.size)[:, None] for k in (0, 1))
         play[~rows.moving] = np.inf  # there any force counts as none
         return play, noise
 
@@ -263,9 +264,9 @@ class Cycles:
         if small[0]:
             self._judge(found)
             if found.verdict[0] == Status.CONVERGED and (coarse[0] or self._contrast() > HIGH_CONTRAST):
-                self._leave(found, point, float(allowed[0]))
+                self._leave(found, point, float(allowed.min(initial=np.inf)))
         else:
-            self._step(found, point, float(allowed[0]))
+            self._step(found, point, allowed[:, 0])
         return found
 
     def _prepared(self) -> Solver:
@@ -284,34 +285,38 @@ class Cycles:
         self._solver = Solver(landscape.matrix, hierarchy, len(rows.node) - rows.n)
         return self._solver
 
-    def _step(self, found: Directions, point: Point, allowed: float) -> None:
+    def _step(self, found: Directions, point: Point, allowed: np.ndarray) -> None:
         landscape, solver = self._landscape, self._prepared()
         size = float(point.residual[0])
         solver.begin(point.gradient[:, 0])
         if landscape.quadratic:
-            self._solve(max(MARGIN * allowed, FIRST_LOOK * size))
+            self._solve(FIRST_LOOK * size)
             there = landscape.state - self._rows.spread(solver.x[:, None])[0]
-            forces = criteria.allowed(*landscape.forces_at(there), self._tolerance)
-            goal = MARGIN * float(forces.min(initial=np.inf))
+            solver.allow(criteria.allowed(*landscape.forces_at(there), self._tolerance)[:, 0])
+            self._solve(0.0, close=MARGIN)
         else:
             cap = MILD_CAP if landscape.mild else CAP
             forcing = FORCING[0] * (size / self._before) ** 2 if np.isfinite(self._before) else cap
-            last, goal, self._before = MARGIN * allowed, min(cap, forcing) * size, size
+            goal, self._before = min(cap, forcing) * size, size
+            with np.errstate(divide="ignore"):
+                last = MARGIN * size / float((np.abs(point.gradient[:, 0]) / allowed).max(initial=0.0))
             if goal < (NEAR if landscape.mild else 1.0) * last:
-                goal = last
-        self._solve(goal)
+                solver.allow(allowed)
+                self._solve(0.0, close=MARGIN)
+            else:
+                self._solve(goal)
         self._lowest = solver.lowest
         found.move[:, 0] = -(solver.x if solver.x.any() else solver.preconditioned)
         if not np.dot(found.move[:, 0], point.gradient[:, 0]) < 0:
             raise TooHardError  # the energy is flat along the force: a shifted factorization finds a way down
         found.lowest[0], found.indefinite[0] = solver.lowest, solver.negative
 
-    def _solve(self, goal: float) -> None:
-        """Go on to a goal, with a hierarchy of the Hessian's own if the kept one is slow."""
+    def _solve(self, goal: float, close: float = -1.0) -> None:
+        """Go on to a goal (see :meth:`Solver.go`), with a hierarchy of the Hessian's own if the kept one is slow."""
         solver = self._prepared() if self._solver is None else self._solver
         floor = PIVOT_FLOOR * self._landscape.stiffest
         if not self._fresh:
-            solver.go(goal, floor, SLOW)
+            solver.go(goal, floor, SLOW, close)
             if solver.solved or solver.negative:
                 return
             matrix = self._landscape.matrix
@@ -321,7 +326,7 @@ class Cycles:
             self._own = Hierarchy(matrix, self._rows.frame)
             self._fresh = True
             solver.anew(self._own)
-        solver.go(goal, floor, MAX_PRODUCTS)
+        solver.go(goal, floor, MAX_PRODUCTS, close)
         if not solver.negative and solver.products >= MAX_PRODUCTS:
             raise TooHardError
 
@@ -379,11 +384,12 @@ class Cycles:
 _NOTHING = np.zeros((0, 1))
 
 
-def _point(gradient: np.ndarray, report: np.ndarray) -> Point:
+def _point(gradient: np.ndarray, report: np.ndarray, loose: np.ndarray) -> Point:
     energy, still, knobs, magnitude, worst, longest = (report[k : k + 1] for k in range(6))
     finite = (worst < 1e300) & (np.abs(energy + knobs) < 1e300)
     return Point(
         energy=energy,
+        loose=loose,
         still=still,
         knob_energy=knobs,
         magnitude=magnitude,

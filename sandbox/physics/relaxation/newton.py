@@ -144,17 +144,14 @@ class Descent:
         """Take the samples of a point to it, and find where to go from there."""
         total = self._sum(point.energy + point.knob_energy)
         gained = ~(self.total[who] - total <= criteria.ENERGY_NOISE * self._sum(point.magnitude))
-        play, noise = self.landscape.forces_at_play(point)
-        allowed = criteria.allowed(play, noise, self.problem.tolerance)
-        size = np.abs(point.gradient)
-        excess = np.divide(size, allowed, out=np.where(size > 0, np.inf, 0.0), where=allowed > 0)
-        excess = self._most(excess.max(axis=0, initial=0.0))
+        allowed, relative, excess = self._look(point)
+        excess = self._most(excess)
         self.idle[who] = np.where(gained | (excess < 0.5 * self.best[who]), 0, self.idle[who] + 1)
         self.best[who] = np.minimum(self.best[who], excess)
         self.backtracks[who] = 0
         self.state[who] = state
         self.total[who], self.energy[who] = total, point.energy
-        self.residual[who], self.still[who] = criteria.relative_residual(point.gradient, play, noise), point.still
+        self.residual[who], self.still[who] = relative, point.still
         self._note_edges(point, who)
         small = excess <= 1.0
         if self.landscape.assembly.n_free == 0:
@@ -163,7 +160,7 @@ class Descent:
         with np.errstate(all="ignore"):
             resolved = criteria.FORCE_NOISE * np.abs(state).max(axis=1, initial=0.0)
             coarse = resolved > criteria.STATE_SLACK * self.problem.tolerance * point.longest
-            found = self.finder.find(point, small, allowed.min(axis=0, initial=np.inf), coarse)
+            found = self.finder.find(point, small, allowed, coarse)
             self._judge_state(found, point, state, who, small)
         self.verdict[who], self.lowest[who] = found.verdict, found.lowest
         self.indefinite[who] += found.indefinite
@@ -172,6 +169,22 @@ class Descent:
         self.verdict[idle] = Status.STALLED
         with np.errstate(over="ignore", invalid="ignore"):  # where no minimum is, numbers leave their range
             self._set_out(found, point, who)
+
+    def _look(self, point: Point) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The forces that count as none (F, A), the largest force relative to those at play (A,), and to these (A,).
+
+        Where no sample can be at rest, no node is looked at: the two figures are lower bounds then.
+        """
+        tolerance = self.problem.tolerance
+        if (point.residual > point.loose).all():
+            with np.errstate(divide="ignore"):
+                excess = point.residual / point.loose
+            return np.broadcast_to(point.loose, point.gradient.shape), tolerance * excess, excess
+        play, noise = self.landscape.forces_at_play(point)
+        allowed, size = criteria.allowed(play, noise, tolerance), np.abs(point.gradient)
+        excess = np.divide(size, allowed, out=np.where(size > 0, np.inf, 0.0), where=allowed > 0)
+        relative = criteria.relative_residual(point.gradient, play, noise)
+        return allowed, relative, excess.max(axis=0, initial=0.0)
 
     def _judge_state(
         self, found: Directions, point: Point, state: np.ndarray, who: np.ndarray, small: np.ndarray

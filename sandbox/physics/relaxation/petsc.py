@@ -138,17 +138,18 @@ class Multigrid:
         hessian, solver = self._kept
         found, stiff = Directions.none(point), hessian.stiff
         matrix, cycle = self._operator(solver.getOperators()[0].mult), self._operator(solver.getPC().apply)
+        least = allowed.min(axis=0, initial=np.inf)
         if small[0]:
             solution = probe(matrix, cycle, len(point.gradient), stiff, hessian.excess is None)
             judge_probe(found, solution, small, solution.direction, stiff)
             found.lowest = solution.lowest
             if (coarse[0] or hessian.contrast > HIGH_CONTRAST) and not solution.negative[0]:
-                goal = LEFT * np.minimum(allowed, np.linalg.norm(point.gradient, axis=0))
+                goal = LEFT * np.minimum(least, np.linalg.norm(point.gradient, axis=0))
                 left = truncated(matrix, cycle, point.gradient, goal, stiff)
                 found.move, found.left = -left.x, small & ~left.negative
             return found
         size = np.linalg.norm(point.gradient, axis=0)
-        goal = np.maximum(0.1 * allowed, FARTHEST * size)
+        goal = np.maximum(0.1 * least, FARTHEST * size)
         if not self._quadratic:
             goal = np.maximum(goal, self._forcing.tolerance(size))
         solver.setTolerances(rtol=1e-300, atol=float(goal[0]), divtol=1e300, max_it=MAX_PRODUCTS)

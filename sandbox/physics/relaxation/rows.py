@@ -60,6 +60,11 @@ class Rows:
         return np.where(node < 0, self.n_state, node * self.size + np.arange(self.size)).ravel()
 
     @cached_property
+    def most_bonds(self) -> int:
+        """Bonds at the node that has most, and one for what acts on the node itself."""
+        return int(np.bincount(self.ends.ravel()).max(initial=0)) + 1
+
+    @cached_property
     def moving(self) -> np.ndarray:
         """(n*D,) mask of the rows' components that move."""
         return self.clamped[: self.n_free] == 0

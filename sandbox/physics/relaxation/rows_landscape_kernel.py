@@ -26,9 +26,10 @@ from sandbox.physics.relaxation.criteria import REST_SCALE
 from sandbox.physics.transverse import SHORTEST
 from sandbox.physics.transverse_kernel import across
 
-# What an evaluation reports. STILL: energy of what cannot move, the bonds between clamped nodes among it; LIFT: largest
-# curvature that a majorant of the Hessian has more, DIAGONAL: largest entry.
-ENERGY, STILL, KNOB_ENERGY, MAGNITUDE, WORST, LONGEST, LIFT, DIAGONAL, REPORT = range(9)
+# What an evaluation reports. STILL: energy of what cannot move, the bonds between clamped nodes among it; SCALE: the
+# largest force at play; NOISE: the most that the rounding of one scales with; LIFT: largest curvature that a majorant
+# of the Hessian has more, DIAGONAL: largest entry.
+ENERGY, STILL, KNOB_ENERGY, MAGNITUDE, WORST, LONGEST, SCALE, NOISE, LIFT, DIAGONAL, REPORT = range(11)
 
 # What is evaluated besides the gradient.
 GRADIENT, HESSIAN, MAJORANT = range(3)
@@ -176,6 +177,8 @@ def landscape_kernels(
             knob_energy = 0.0
             magnitude = 0.0
             still = 0.0
+            scale = 0.0
+            noise = 0.0
             longest = 0.0
             lift = 0.0
             diagonal = entries * block
@@ -203,6 +206,8 @@ def landscape_kernels(
                     energy = m[0]
                     tension = m[1]
                     curvature = m[2]
+                    scale = ti.max(scale, ti.abs(tension))
+                    scale = ti.max(scale, REST_SCALE * ti.abs(curvature * v))
                     curvature -= softer
                     longest = ti.max(longest, ti.abs(v))
                     knob_energy += energy_knob
@@ -215,6 +220,7 @@ def landscape_kernels(
                 if i < n_rows or j < n_rows:
                     few += energy
                     magnitude += ti.abs(energy)
+                    noise = ti.max(noise, ti.abs(tension) + ti.abs(curvature) * reach)
                 else:
                     still += energy
                 if e % 64 == 63:
@@ -279,6 +285,9 @@ def landscape_kernels(
                             energy += m[0]
                             slope += m[1]
                             curvature += m[2]
+                            scale = ti.max(scale, ti.abs(m[1]))
+                        scale = ti.max(scale, ti.abs(push))
+                        noise = ti.max(noise, ti.abs(slope) + ti.abs(curvature * value))
                         if r < n_rows and clamped[r * dim + c] == 0:
                             few += energy
                             magnitude += ti.abs(energy)
@@ -310,6 +319,8 @@ def landscape_kernels(
             report[MAGNITUDE] = magnitude + knob_energy
             report[WORST] = worst
             report[LONGEST] = longest
+            report[SCALE] = scale
+            report[NOISE] = noise
             report[LIFT] = lift
             report[DIAGONAL] = stiffest
 
@@ -327,15 +338,14 @@ def landscape_kernels(
         outside: _matrix,
         state: _vector,  # (N*D,)
         here: _vector,  # ((n + clamped)*D,) the state by rows, out
-        play: _vector,  # ((n + clamped),) forces that meet at the node of each row, out
-        noise: _vector,  # the same, what their rounding scales with, out
+        meet: _matrix,  # ((n + clamped), 2) forces that meet at the node of each row, and what their rounding scales by
     ):
         """Sum at every node the magnitudes of the forces that meet there, and of what their rounding scales with."""
         ti.loop_config(serialize=True)
         for _ in range(1):
             for r in range(node.shape[0]):
-                play[r] = 0.0
-                noise[r] = 0.0
+                meet[r, 0] = 0.0
+                meet[r, 1] = 0.0
                 for c in ti.static(range(dim)):
                     here[r * dim + c] = state[node[r] * dim + c] if node[r] >= 0 else 0.0
             for e in range(ends.shape[0]):
@@ -355,14 +365,14 @@ def landscape_kernels(
                     others = [fixed[q, e] for q in ti.static(range(n_fixed))]
                     m = edge_terms(v, theta, *others)
                     at_play = ti.max(ti.abs(m[1]), REST_SCALE * ti.abs(m[2] * v))
-                    play[i] += at_play
-                    play[j] += at_play
+                    meet[i, 0] += at_play
+                    meet[j, 0] += at_play
                     lost = ti.abs(m[1]) + ti.abs(m[2] - softer) * reach
                 else:
                     k = pair_springs[0, e - n_edges]
                     lost = ti.abs(k * (v - pair_springs[1, e - n_edges])) + ti.abs(k) * reach
-                noise[i] += lost
-                noise[j] += lost
+                meet[i, 1] += lost
+                meet[j, 1] += lost
             for r in range(node.shape[0]):
                 if node[r] >= 0:
                     for c in ti.static(range(dim)):
@@ -370,14 +380,14 @@ def landscape_kernels(
                         value = here[r * dim + c]
                         slope = outside[1, i] * (value - outside[2, i]) - outside[0, i]
                         curvature = outside[1, i]
-                        play[r] += ti.abs(outside[0, i])
+                        meet[r, 0] += ti.abs(outside[0, i])
                         if ti.static(has_node_law):
                             parameters = [node_parameters[q, i] for q in ti.static(range(n_node))]
                             m = node_terms(value, *parameters)
-                            play[r] += ti.abs(m[1])
+                            meet[r, 0] += ti.abs(m[1])
                             slope += m[1]
                             curvature += m[2]
-                        noise[r] += ti.abs(slope) + ti.abs(curvature * value)
+                        meet[r, 1] += ti.abs(slope) + ti.abs(curvature * value)
 
     @ti.kernel
     def edges(
