@@ -24,7 +24,7 @@ from studies.contrast_networks import KINDS, case, reference
 
 CONTRASTS = (1.0, 1e3, 1e6, 1e9, 1e12)
 
-METHODS = {"fused": 500, "newton": 500, "multigrid": 500, "sweeps": 500, "fire": 50}
+METHODS = {"fused": 500, "newton": 500, "multigrid": 500, "sweeps": 500, "fire": 20}
 """Relaxation methods, and the iterations that each may take; the steps of sweeps and FIRE count as hundredths."""
 
 ACCURATE = 1e-6

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import mpmath
 import numpy as np
 import pytest
 
 import sandbox
+from sandbox.physics import graphs
 from sandbox.physics.equilibrium import Equilibrium, Status
 from sandbox.physics.laws import CONDUCTANCE, DIODE, SPRING
 from sandbox.physics.relaxation.verdict import audited
@@ -130,6 +132,38 @@ def test_a_diode_in_series_with_a_resistor(method, volt):
     for b, current in enumerate((CURRENTS[volt], -saturation)):
         result = circuit.relax(sandbox.Boundary.free(3, 1).clamp([0, 2], ends[b]), method=method)
         np.testing.assert_allclose(result.state[0, 1, 0] / ohm, current, rtol=1e-8 if b == 0 else 1e-3)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_network_of_diodes_at_room_temperature(seed):
+    """Differential conductances from 1e-16 to 1e16: a Newton step in extended precision changes next to nothing."""
+    vt = 0.02585
+    rng = np.random.default_rng(seed)
+    network = graphs.random_graph(20, 80, seed=seed)
+    parameters = {"k": rng.uniform(0.1, 1.0, 80), "vt": vt * rng.choice([-1.0, 1.0], 80), "leak": 0.01}
+    material = sandbox.Material(network, DIODE, parameters)
+    result = material.relax(sandbox.Boundary.free(20, 1).clamp([0, 1, 2], [[0.0], [1.0], [0.4]]))
+    left = diode_step(material, result.state[0, :, 0], held=3)
+    assert np.abs(left).max() < 1e-10
+
+
+def diode_step(material: sandbox.Material, state: np.ndarray, held: int) -> np.ndarray:
+    """Newton's step of a diode network at a state (N,), of all nodes but the first ``held``, with 50 digits."""
+    with mpmath.workdps(50):
+        n = len(state) - held
+        gradient, hessian = mpmath.zeros(n, 1), mpmath.zeros(n)
+        rows = zip(material.network.edges.tolist(), material.stiffness.tolist(), material.parameters["vt"], strict=True)
+        for (i, j), k, vt in rows:
+            drop, k, vt = mpmath.mpf(state[j]) - mpmath.mpf(state[i]), mpmath.mpf(k), mpmath.mpf(float(vt))
+            grown, leak = mpmath.exp(drop / vt), mpmath.mpf(0.01)
+            current, slope = k * vt * (grown - 1) + leak * drop, k * grown + leak
+            for a, sign in ((i - held, -1), (j - held, 1)):
+                if a >= 0:
+                    gradient[a] += sign * current
+                    for b, other in ((i - held, -1), (j - held, 1)):
+                        if b >= 0:
+                            hessian[a, b] += sign * other * slope
+        return np.array([float(v) for v in mpmath.lu_solve(hessian, -gradient)])
 
 
 def test_a_law_without_any_minimum_still_fails():
