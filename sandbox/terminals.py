@@ -188,21 +188,6 @@ class Terminals:
         return gradient
 
 
-def _indices(nodes: npt.ArrayLike) -> np.ndarray:
-    """Node indices; a mask would be read as the nodes 1 and 0, and 1.7 as 1.
-
-    Raises:
-        BoundaryError: for anything else.
-    """
-    array = np.asarray(nodes)
-    if array.size == 0:
-        return array.astype(int)
-    if not np.issubdtype(array.dtype, np.integer):
-        hint = "; of a mask take np.flatnonzero" if array.dtype == bool else ""
-        raise BoundaryError(f"terminals are at node indices, whole numbers; got {array.dtype}{hint}")
-    return array.astype(int)
-
-
 def check_overlaps(inputs: Terminals, outputs: Terminals, surroundings: Boundary) -> None:
     """See that a place is held by one thing only, and that an output is free to move.
 
@@ -233,7 +218,7 @@ def check_overlaps(inputs: Terminals, outputs: Terminals, surroundings: Boundary
 
 
 def _indices(nodes: npt.ArrayLike) -> np.ndarray:
-    """Check that nodes are given by their numbers: a mask would be read as the nodes 0 and 1.
+    """Check that nodes are given by their numbers: a mask would be read as the nodes 0 and 1, and 1.7 as 1.
 
     Raises:
         BoundaryError: for a mask, or numbers that are not whole.

@@ -408,7 +408,7 @@ def test_a_symmetric_start_at_a_saddle_is_left(method: str) -> None:
     x, y = found.state[0, 1]
     assert (x, abs(y)) == pytest.approx((1.0, np.sqrt(1 - 0.9**2)))
     assert found.energy[0] == pytest.approx(0.0, abs=1e-15)
-    assert found.min_curvature[0] > 0.1
+    assert found.curvature_bound[0] > 0.1
 
 
 @pytest.mark.parametrize("method", ["fused", "newton", "fire"])

@@ -47,11 +47,11 @@ def test_what_pulls_at_free_components_is_not():
 
 
 def test_one_demand_on_a_place():
-    with pytest.raises(BoundaryError, match="node 1 is named twice, and held at two values"):
+    with pytest.raises(BoundaryError, match="node 1 is named twice, and is to be held at two values"):
         Boundary.free(3, 1).clamp([1, 1], [[0.0, 1.0]])
     with pytest.raises(BoundaryError, match="node 2 has a spring already"):
         Boundary.free(3, 1).spring([2], 0.1, 1.0).spring([1, 2], 0.3, 2.0)
-    with pytest.raises(BoundaryError, match="node 2 is named twice, and pulled to two targets"):
+    with pytest.raises(BoundaryError, match="node 2 is named twice, and is to have two springs"):
         Boundary.free(3, 1).spring([2, 2], [[0.1, 0.2]], 1.0)
     Boundary.free(3, 1).clamp([1, 1], [[0.5, 0.5]]).clamp([1], 0.7)
 
@@ -95,6 +95,9 @@ class TestOnTheBench:
             self.PIPES, Terminals.at([0]), Terminals.at([1]), Boundary.free(4, 1).clamp([3], 0.0).spring([1], 1.0, 2.0)
         )
         bench.clamp([0.5])
+        # (x - 0.5) + x/2 + 2 (x - 1) = 0: two pipes in series, one on the other side, and the spring.
+        assert bench.read() == pytest.approx(5 / 7)
+        bench.nudge([0.2], 0.1)
         with pytest.raises(BoundaryError, match="node 1 has a spring already"):
             bench.read()
 
@@ -112,7 +115,7 @@ SCENE = {
         ({"push": [{"nodes": "left", "force": [0.1, 0.0]}]}, r"push\[0\]: .* component 0 of node \d+, which is held"),
         (
             {"clamp": [{"nodes": "left"}, {"nodes": "bottom", "displacement": [0.0, 0.1]}]},
-            r"clamp\[1\]: component 1 of node 0 is held at 0 by an earlier clamp, and here at 0.1",
+            r"clamp\[1\]: component 1 of node 0 is held at 0 by an earlier clamp, and at 0.1 by this one",
         ),
     ],
 )
