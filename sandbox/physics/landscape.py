@@ -206,10 +206,8 @@ class Landscape:
         """Return (F, A), (F, A): the sum of the forces that meet at each component's node, and of what rounding scales
         with there.
         """
-        ek, incident = self._ek, self.assembly.incident
-        return incident @ point.table[ek.PLAY].T + point.node_play, incident @ point.table[
-            ek.NOISE
-        ].T + point.node_noise
+        play, noise = (self.assembly.incident @ point.table[row].T for row in (self._ek.PLAY, self._ek.NOISE))
+        return play + point.node_play, noise + point.node_noise
 
     def state_error(self, point: Point, state: np.ndarray, move: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Judge the state (A, N*D) of a point by the Newton step (F, A) left; see :func:`state_error`."""

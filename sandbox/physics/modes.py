@@ -21,7 +21,6 @@ from sandbox.physics.transverse import SHORTEST, across
 MAX_DENSE = 6000
 """Free components beyond which normal modes, which need all of a dense matrix, are refused (0.3 GB, minutes)."""
 
-
 SMALL = 60
 """Free components up to which the highest frequency is found by the dense eigensolver, which is as fast there."""
 

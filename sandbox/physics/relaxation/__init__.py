@@ -58,7 +58,7 @@ def relax(
     more numerous, take a hundred times as many.
     """
     if not 0 <= tolerance < 1:
-        raise SandboxError(f"the tolerance is {tolerance}; it is a part of the forces at play, from 0 to below 1")
+        raise SandboxError(f"the tolerance is {tolerance}; expected a part of the forces at a node, from 0 to below 1")
     if isinstance(max_iterations, bool) or not isinstance(max_iterations, (int, np.integer)) or max_iterations < 1:
         raise SandboxError(f"max_iterations is {max_iterations!r}; expected a whole number, at least 1")
     problem = pose(material, boundary, stiffness, knobs, start, tolerance, max_iterations)

@@ -24,6 +24,9 @@ MAX_TURN = 0.5  # of its length: how far a bond may move in one step
 ESCAPE = 0.05  # of the longest bond: first step along negative curvature
 SURELY_POSITIVE = 1e-4  # of the largest curvature: bonds of which none is softer hold a rigid network in a minimum,
 # and its state is known as well as its forces
+LEFT = 0.1  # of the force, and of the force allowed: what is left of it in solving for the step that judges a state
+TIGHTER = 0.1  # of the forces: what is asked for next where the forces are none and the state is not known
+NEARER = 0.5  # of the error of the state before: what smaller forces must bring it to, to be asked for again
 KEPT_FACTOR = 0.02  # of the force before: a step that leaves no more is followed by one with the same factor
 
 
@@ -35,6 +38,16 @@ def allowed(play: np.ndarray, noise: np.ndarray, tolerance: float) -> np.ndarray
         tolerance: asked for, relative to the forces that meet at a node.
     """
     return np.maximum(tolerance * play, FORCE_NOISE * noise)
+
+
+def excess(gradient: np.ndarray, allowed: np.ndarray) -> np.ndarray:
+    """Return (F, A) the force on each component in units of the largest one that counts as none.
+
+    Args:
+        gradient, allowed: (F, A) force, and what :func:`allowed` says of it.
+    """
+    size = np.abs(gradient)
+    return np.divide(size, allowed, out=np.where(size > 0, np.inf, 0.0), where=allowed > 0)
 
 
 def relative_residual(gradient: np.ndarray, play: np.ndarray, noise: np.ndarray) -> np.ndarray:

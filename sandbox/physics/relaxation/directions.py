@@ -14,7 +14,7 @@ import numpy as np
 
 from sandbox.physics.equilibrium import Status
 from sandbox.physics.landscape import Hessians, Landscape, Point
-from sandbox.physics.relaxation.criteria import FIRST_SHIFT, PIVOT_FLOOR
+from sandbox.physics.relaxation.criteria import FIRST_SHIFT, NEARER, PIVOT_FLOOR, STATE_SLACK
 from sandbox.physics.relaxation.factor import Factor
 
 RUNNING = -1
@@ -125,6 +125,28 @@ def judge(found: Directions, factor: Factor, small: np.ndarray) -> None:
     found.escaping = small & factor.bad & unstable
     if found.escaping.any():
         found.move[:, found.escaping] = factor.negative_directions()[:, found.escaping]
+
+
+def doubted(
+    verdict: np.ndarray, judged: np.ndarray, ratio: np.ndarray, nearest: np.ndarray, tolerance: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Take back verdicts on minima whose state is not known to the accuracy asked for.
+
+    Such a sample goes on, to smaller forces, where its state is nearer than the last time, and is imprecise otherwise.
+
+    Args:
+        verdict: (A,) of each sample.
+        judged: (A,) mask of those to look at.
+        ratio: (A,) relative error of the state; see :func:`sandbox.physics.state_error.state_error`.
+        nearest: (A,) the same when the verdict was taken back the last time; infinite the first time.
+        tolerance: asked for, on forces.
+
+    Returns:
+        (A,) the verdicts that are left, and (A,) mask of those taken back.
+    """
+    unknown = judged & ~(ratio <= STATE_SLACK * tolerance)
+    other = np.where(ratio < NEARER * nearest, RUNNING, Status.IMPRECISE)
+    return np.where(unknown, other, verdict), unknown
 
 
 def lifted(hessians: Hessians, diagonal: np.ndarray, which: np.ndarray, shift: np.ndarray) -> np.ndarray:

@@ -20,8 +20,8 @@ import numpy as np
 
 from sandbox.physics.equilibrium import Equilibrium, Status
 from sandbox.physics.landscape import Landscape, Point
-from sandbox.physics.relaxation.criteria import ESCAPE, STATE_SLACK, relative_residual
-from sandbox.physics.relaxation.directions import RUNNING, Directions, Factored
+from sandbox.physics.relaxation.criteria import ESCAPE, TIGHTER, relative_residual
+from sandbox.physics.relaxation.directions import Directions, Factored, doubted
 from sandbox.physics.relaxation.problem import Problem
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ MAX_RESTARTS = 500  # in a row, without one step downhill between them
 MAX_ESCAPES = 10
 MASS_DECAY = 0.9  # per step, where the network has become softer
 LIGHTEST = 1e-14  # of the heaviest mass of the sample: nodes on which nothing acts have none
-TIGHTER = 0.1  # of the forces: what is asked for next where the forces are none and the state is not known
 
 
 @dataclass(eq=False)
@@ -183,9 +182,7 @@ class _Fire:
         error, ratio = self.landscape.state_error(point, move.x[part], found.move)
         judged = found.left & (found.verdict == Status.CONVERGED)
         self.error[sample[judged]] = error[judged]
-        unknown = judged & ~(ratio <= STATE_SLACK * self.problem.tolerance)
-        nearer = ratio < 0.5 * move.nearest[part]
-        found.verdict[unknown] = np.where(nearer, RUNNING, Status.IMPRECISE)[unknown]
+        found.verdict[:], unknown = doubted(found.verdict, judged, ratio, move.nearest[part], self.problem.tolerance)
         move.nearest[part[unknown]] = ratio[unknown]
         move.goal[part[unknown]] *= TIGHTER
 

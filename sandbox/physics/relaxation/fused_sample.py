@@ -33,6 +33,7 @@ from sandbox.physics.relaxation.criteria import (
     KEPT_FACTOR,
     MAX_BACKTRACKS,
     MAX_TURN,
+    NEARER,
     PIVOT_FLOOR,
     STATE_SLACK,
     SUFFICIENT_DECREASE,
@@ -121,7 +122,7 @@ def sample_function(
         edge_force = step + n_free + 1  # one more of each, and a slot of the factor, for what is clamped or not there
         stiff = edge_force + n_free + 1
         rest = stiff + n_free + 1
-        found = rest + (4 * n_free + 2)
+        found = rest + (4 * n_free + 2)  # as many as rest_memory says
         start = b * n_state  # of the accepted state
         of_node = m * 3 * n_state
         for i in range(n_state):
@@ -331,7 +332,7 @@ def sample_function(
                     if off <= STATE_SLACK * tolerance:
                         status = int(Status.CONVERGED)
                         break
-                    if not (off < 0.5 * nearest):
+                    if not (off < NEARER * nearest):
                         status = int(Status.IMPRECISE)
                         break
                     nearest = off

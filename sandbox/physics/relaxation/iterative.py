@@ -7,14 +7,13 @@ from scipy.sparse import csr_array
 
 from sandbox.physics.equilibrium import Status
 from sandbox.physics.landscape import Hessians, Landscape, Point
-from sandbox.physics.relaxation.criteria import FIRST_SHIFT, HIGH_CONTRAST, PIVOT_FLOOR
+from sandbox.physics.relaxation.criteria import FIRST_SHIFT, HIGH_CONTRAST, LEFT, PIVOT_FLOOR
 from sandbox.physics.relaxation.directions import MAX_SHIFTS, Directions, judge, lifted
 from sandbox.physics.relaxation.factor import Factor
 from sandbox.physics.relaxation.krylov import Operator, Solution, block_jacobi, conjugate_gradients
 
 MAX_PRODUCTS = 20_000  # with the Hessian, in one solve
 FARTHEST = 1e-6  # of the gradient: how far one solve goes at most, as the forces at play are then others
-LEFT = 0.1  # of the force, and of the force allowed: what is left of it in solving for the step that judges a state
 PROBE = 1e-6  # reduction of a random residual that would not be possible without meeting a negative eigenvalue
 FORCING = 0.9, 0.5, 1e-2
 """Eisenstat and Walker, SIAM J. Sci. Comput. 17 (1996) 16, choice 2: factor, cap alone, coupled."""

@@ -13,7 +13,7 @@ from sandbox.physics.assembly import free_parts
 from sandbox.physics.equilibrium import Equilibrium, Status
 from sandbox.physics.landscape import Point
 from sandbox.physics.relaxation import criteria, newton
-from sandbox.physics.relaxation.criteria import HIGH_CONTRAST, PIVOT_FLOOR
+from sandbox.physics.relaxation.criteria import HIGH_CONTRAST, LEFT, PIVOT_FLOOR
 from sandbox.physics.relaxation.cycle_solver import Solver
 from sandbox.physics.relaxation.directions import Directions
 from sandbox.physics.relaxation.hierarchy import Hierarchy, Matrix
@@ -38,7 +38,6 @@ CAP = 0.1  # of the gradient: what a Newton step has to leave at most
 MILD_CAP = 1e-3  # the same where only free stiffnesses make the energy not quadratic
 NEAR = 30.0  # times the last goal: a goal below is not worth a step of its own
 FIRST_LOOK = 1e-3  # of the gradient: how far a quadratic energy is relaxed before the forces at play are looked at
-LEFT = 0.1  # of the force, and of the force allowed: what is left of it in solving for the step that judges a state
 MARGIN = 0.5  # of the force allowed: what a solve aims at
 PROBE = 1e-6  # reduction of a random residual that would not be possible without meeting a negative eigenvalue
 

@@ -15,7 +15,7 @@ from sandbox.physics.assembly import assembly
 from sandbox.physics.equilibrium import Equilibrium, Status
 from sandbox.physics.landscape import Landscape, Point
 from sandbox.physics.relaxation import criteria
-from sandbox.physics.relaxation.directions import RUNNING, Directions, Factored, Finder, Shared
+from sandbox.physics.relaxation.directions import RUNNING, Directions, Factored, Finder, Shared, doubted
 from sandbox.physics.relaxation.iterative import Coupled, Iterative
 from sandbox.physics.relaxation.problem import Problem
 
@@ -181,8 +181,8 @@ class Descent:
                 excess = point.residual / point.loose
             return np.broadcast_to(point.loose, point.gradient.shape), tolerance * excess, excess
         play, noise = self.landscape.forces_at_play(point)
-        allowed, size = criteria.allowed(play, noise, tolerance), np.abs(point.gradient)
-        excess = np.divide(size, allowed, out=np.where(size > 0, np.inf, 0.0), where=allowed > 0)
+        allowed = criteria.allowed(play, noise, tolerance)
+        excess = criteria.excess(point.gradient, allowed)
         relative = criteria.relative_residual(point.gradient, play, noise)
         return allowed, relative, excess.max(axis=0, initial=0.0)
 
@@ -196,9 +196,7 @@ class Descent:
         error, ratio = self.landscape.state_error(point, state, found.move)
         ratio = self._most(ratio)
         self.error[who[judged]] = error[judged]
-        unknown = judged & ~(ratio <= criteria.STATE_SLACK * self.problem.tolerance)
-        nearer = ratio < 0.5 * self.nearest[who]
-        found.verdict[unknown] = np.where(nearer, RUNNING, Status.IMPRECISE)[unknown]
+        found.verdict[:], unknown = doubted(found.verdict, judged, ratio, self.nearest[who], self.problem.tolerance)
         self.nearest[who[unknown]] = ratio[unknown]
 
     def _note_edges(self, point: Point, who: np.ndarray) -> None:

@@ -18,8 +18,8 @@ from sandbox.physics.assembly import Assembly
 from sandbox.physics.equilibrium import Equilibrium, Status
 from sandbox.physics.landscape import Landscape, Point
 from sandbox.physics.relaxation.colouring import colour
-from sandbox.physics.relaxation.criteria import PIVOT_FLOOR, STATE_SLACK, allowed, relative_residual
-from sandbox.physics.relaxation.directions import RUNNING
+from sandbox.physics.relaxation.criteria import PIVOT_FLOOR, TIGHTER, allowed, excess, relative_residual
+from sandbox.physics.relaxation.directions import RUNNING, doubted
 from sandbox.physics.relaxation.factor import Factor
 from sandbox.physics.relaxation.problem import Problem
 from sandbox.physics.relaxation.sweeps_minimum import MAX_CHECKED, Faces, judge
@@ -34,7 +34,6 @@ MOST_OVER = 1.98
 PARALLEL_ROWS = 100_000
 """Free components above which a lone sample is swept colour by colour, in parallel."""
 MAX_ESCAPES = 100
-TIGHTER = 0.1  # of the forces: what is asked for next where the forces are none and the state is not known
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,11 +53,12 @@ def relax(problem: Problem) -> Equilibrium:
     """Sweep every sample to its minimum within the box; up to 100 sweeps per unit of ``max_iterations``.
 
     A sample has converged when its projected gradient (what is left of the gradient where the box lets the state give
-    way) is below the tolerance times the forces at play, or below round-off, and the Hessian of the components inside
-    the box is positive definite. A saddle is left along its direction of negative curvature, up to a face of the box.
-    Free stiffnesses take turns with the state, minimized exactly within their bounds over the mean of the samples; then
-    all samples converge together. Beyond :data:`~sandbox.physics.relaxation.sweeps_minimum.MAX_CHECKED` components the
-    Hessian is not examined, and ``curvature_bound`` is NaN.
+    way) is nowhere above the tolerance times the forces that meet there, or is below round-off, the Hessian of the
+    components inside the box is positive definite, and the Newton step that is left is small. A saddle is left along
+    its direction of negative curvature, up to a face of the box. Free stiffnesses take turns with the state, minimized
+    exactly within their bounds over the mean of the samples; then all samples converge together. Beyond
+    :data:`~sandbox.physics.relaxation.sweeps_minimum.MAX_CHECKED` components the Hessian is not examined, and
+    ``curvature_bound`` is NaN.
     """
     return _Sweeps(problem).run()
 
@@ -89,10 +89,10 @@ class _Sweeps:
         n_sweeps, budget = 0, max(1, problem.max_iterations * SWEEPS_PER_ITERATION)
         launch = SWEEPS_PER_STIFFNESS if coupled else FIRST_SWEEPS
         while True:
-            point, faces, residual, excess = self._look(stiffness)
+            point, faces, residual, beyond = self._look(stiffness)
             if coupled:
                 stiffness = _stiffnesses(point)
-            small = excess <= self.goal
+            small = beyond <= self.goal
             self._end(self.live & ~(point.finite & np.isfinite(residual)), Status.NOT_FINITE)
             if quadratic is None or coupled:
                 quadratic = self._quadratic(stiffness)
@@ -128,12 +128,10 @@ class _Sweeps:
         gradient = point.gradient.T
         at_low, at_high = self.free_state <= self.low, self.free_state >= self.high
         held = (at_low & (gradient >= 0)) | (at_high & (gradient <= 0))
-        size = np.abs(np.where(held, 0.0, gradient))
-        play, noise = self.landscape.forces_at_play(point)
-        none = allowed(play, noise, self.problem.tolerance).T
-        excess = np.divide(size, none, out=np.where(size > 0, np.inf, 0.0), where=none > 0)
+        force = np.where(held, 0.0, gradient).T
+        beyond = excess(force, allowed(*self.landscape.forces_at_play(point), self.problem.tolerance))
         faces = Faces(held, self.low, self.high)
-        return point, faces, size.max(axis=1, initial=0.0), excess.max(axis=1, initial=0.0)
+        return point, faces, np.abs(force).max(axis=0, initial=0.0), beyond.max(axis=0, initial=0.0)
 
     def _quadratic(self, stiffness: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Entries of the Hessian at held stiffnesses, and the gradient (B, F) where all free components are 0."""
@@ -202,11 +200,10 @@ class _Sweeps:
             ratio = np.full_like(ratio, ratio.max(initial=0.0))  # they share the stiffnesses
         judged = verdict == Status.CONVERGED
         self.error[which[judged]] = error[judged]
-        unknown = judged & ~(ratio <= STATE_SLACK * self.problem.tolerance)
-        nearer = ratio < 0.5 * self.nearest[which]
+        verdict, unknown = doubted(verdict, judged, ratio, self.nearest[which], self.problem.tolerance)
         self.nearest[which[unknown]] = ratio[unknown]
         self.goal[which[unknown]] *= TIGHTER
-        return np.where(unknown, np.where(nearer, RUNNING, Status.IMPRECISE), verdict)
+        return verdict
 
     def _accelerate(self, before: np.ndarray, now: np.ndarray, launch: int, steady: np.ndarray) -> None:
         """Young's rule: the rate measured gives the spectral radius of Jacobi's method, and that the best factor."""
