@@ -22,10 +22,8 @@ from sandbox.seeds import stream
 SLAB = 1000
 """Samples that are evaluated at once, so that memory does not grow with the data set."""
 
-
 MOST_INPUTS = 2_000_000
 """Numbers beyond which a run does not keep its task's inputs: a set of pictures is at home elsewhere."""
-
 
 NUDGED = 8
 """Training samples, at most, on which it is seen whether the outputs come back from the nudges."""

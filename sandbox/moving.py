@@ -29,7 +29,6 @@ PIECES = 100
 PIECE_SECONDS = 1.0
 """Wanted of one piece, so that being asked to stop is heard. Where pieces end does not change a bit of the results."""
 
-
 MOST_EDGES = 500_000
 """Edges beyond which the stable time step is not looked for before the start: it takes the whole Hessian, some GB."""
 

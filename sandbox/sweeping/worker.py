@@ -32,7 +32,7 @@ class Job:
         folder: of the run, absolute.
         plugins: files of plugins to load before.
         places: folders in which the scene's files are looked for, absolute.
-        sources: digests of their sources by name.
+        sources: digests of the plugins' sources by name.
         version: of the sandbox that asks.
     """
 

@@ -19,7 +19,6 @@ controller the loss falls; bounds are kept; a batch can be given; what a checkpo
 task       samples that suit the terminals; the same draw gives the same samples; no sample is in both sets;
            figures are finite
 graph      a network, and the same one for the same draw
-           Numbers may differ by roundings where they should be the same; one that is not finite fails its check.
 ========== ====================================================================================================
 """
 
