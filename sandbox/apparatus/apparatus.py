@@ -384,14 +384,13 @@ class Apparatus(Copied, Shown):
 
         Stiffnesses of no compliance stay as they are.
         """
-        low, high = self.system.bounds
         wanted = np.broadcast_to(np.asarray(values, dtype=float), self.stiffness.shape)
         wanted = np.where(np.asarray(self.compliance) > 0, wanted, self.stiffness)
         if not np.isfinite(wanted).all():
             raise SandboxError(f"stiffness {int(np.argmin(np.isfinite(wanted)))} was asked to be {wanted.min()}")
         if self._flaws:
             wanted = self._flaws.written(self.stiffness, wanted)
-        self.stiffness = np.clip(wanted, low, high)
+        self.stiffness = np.clip(wanted, *self.system.bounds)
         self.knobs = self.stiffness.copy()
         self._settled = None
 

@@ -46,7 +46,7 @@ def say(text: str) -> None:
 
 
 def told(error: Exception) -> int:
-    """Say what went wrong; returns the status to end with."""
+    """Say what went wrong, and return the status to end with."""
     if isinstance(error, PluginFault):
         _trace(error.__cause__ or error)  # for the plugin's author
         say(f"error: {error}")

@@ -166,9 +166,9 @@ class Boundary(Copied):
         Raises:
             BoundaryError: naming the node and its component.
         """
-        for what, size, unheard in (
-            ("push", self.forces, "hold the node, or push it"),
-            ("spring", self.spring_stiffness, "hold the node, or leave it to the spring"),
+        for what, size, mend in (
+            ("push", self.forces, "either hold the node or push it"),
+            ("spring", self.spring_stiffness, "either hold the node or leave it to the spring"),
         ):
             if not size.any():
                 continue
@@ -177,14 +177,14 @@ class Boundary(Copied):
                 node, component = (int(index) for index in at_held[0][-2:])
                 raise BoundaryError(
                     f"there is a {what} of {size[tuple(at_held[0])]:.6g} on component {component} of node {node}, "
-                    f"which is held, so it would change nothing; {unheard}: in that component, not both"
+                    f"which is held, so it would change nothing; in that component, {mend}"
                 )
         still = self.clamped[self.pairs].all(axis=(1, 2)) & (self.pair_stiffness != 0)
         if still.any():
             i, j = self.pairs[int(np.argmax(still))].tolist()
             raise BoundaryError(
                 f"there is a spring across the nodes {i} and {j}, which are both held, so it would change nothing; "
-                "let one of them go, or leave the spring out"
+                "free one of them, or leave the spring out"
             )
 
     def sample(self, b: int) -> Boundary:
@@ -221,7 +221,7 @@ class Boundary(Copied):
         again = np.flatnonzero(np.diff(nodes[order]) == 0)
         for first, second in zip(order[again], order[again + 1], strict=True):
             if values is None or (values[:, first] != values[:, second]).any():
-                raise BoundaryError(f"node {int(nodes[first])} is named twice, and {why}")
+                raise BoundaryError(f"node {int(nodes[first])} is named twice, and {why}; name it once")
 
     def _place(
         self, nodes: npt.ArrayLike, values: npt.ArrayLike, components: npt.ArrayLike | None, what: str

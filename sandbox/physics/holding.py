@@ -19,7 +19,7 @@ from scipy.sparse import csc_array, csr_array
 from sandbox.errors import NetworkError
 from sandbox.physics.assembly import widest_front
 from sandbox.physics.rigid_motions import Motions, firm, parts_of, rigid_motions_left
-from sandbox.physics.zero_modes import compatibility_matrix, zero_modes
+from sandbox.physics.zero_modes import compatibility_matrix, moving_nodes, zero_modes
 
 if TYPE_CHECKING:
     from sandbox.physics.relaxation.problem import Problem
@@ -190,11 +190,7 @@ def _floppy_parts(problem: Problem, holds: _Holds) -> str | None:
     modes, all_found = zero_modes(csr_array(csc_array(matrix)[:, free]))
     if len(modes) == 0:
         return None
-    amplitude = np.zeros(n_nodes * dim)
-    amplitude[free] = np.sum(modes**2, axis=0)
-    amplitude = amplitude.reshape(n_nodes, dim).sum(axis=1)
-    moving = np.flatnonzero(amplitude > 1e-6 * amplitude.max())
-    most = moving[np.argsort(-np.round(amplitude[moving], 9), kind="stable")]
+    most = moving_nodes(modes, free, (n_nodes, dim))
     linearized = problem.material.geometry == "projection"
     tension = "to first order tension does not resist" if linearized else "it carries no tension that would resist"
     count = f"{len(modes)}" if all_found else f"at least {len(modes)}"

@@ -13,6 +13,7 @@ from sandbox.physics.assembly import widest_front
 from sandbox.physics.boundary import Boundary
 from sandbox.physics.landscape import Landscape
 from sandbox.physics.material import Material
+from sandbox.physics.zero_modes import moving_nodes
 
 MAX_DENSE = 200
 """Free components up to which all eigenvalues are taken."""
@@ -34,9 +35,6 @@ FLAT = 1e-11
 BLOCK = 8
 STEPS = 4
 """Vectors and steps of inverse iteration. A step takes 1e-6 of what is 1e6 times as stiff as the shift."""
-
-STILL = 1e-10
-"""Of the largest squared displacement: nodes below do not move."""
 
 
 def lowest_curvature(material: Material, boundary: Boundary, state: np.ndarray, stiffness: np.ndarray) -> np.ndarray:
@@ -77,11 +75,8 @@ def flat_nodes(
         for _ in range(STEPS):
             basis = np.linalg.qr(factor.solve(basis))[0]
         curvatures, mixes = np.linalg.eigh(basis.T @ (matrix @ basis))
-        squares = np.zeros(boundary.clamped.size)
-        squares[places] = np.sum((basis @ mixes[:, curvatures < FLAT * most]) ** 2, axis=1)
-        amplitude = squares.reshape(boundary.clamped.shape).sum(axis=1)
-        moving = np.flatnonzero(amplitude > STILL * amplitude.max())
-        return moving[np.argsort(-np.round(amplitude[moving], 9), kind="stable")]
+        flat = (basis @ mixes[:, curvatures < FLAT * most]).T
+        return moving_nodes(flat, places, (boundary.n_nodes, boundary.components))
     return np.zeros(0, dtype=int)
 
 

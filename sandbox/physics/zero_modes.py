@@ -27,6 +27,9 @@ SHIFT = 1e-12
 BLOCK = 6
 STEPS = 6
 
+STILL = 1e-10
+"""Of the largest squared displacement: nodes below do not move."""
+
 
 def compatibility_matrix(directions: np.ndarray, edges: np.ndarray, n_nodes: int) -> csr_array:
     """R, (E, N*D): the change of each edge's variable per displacement of each component.
@@ -60,6 +63,21 @@ def zero_modes(matrix: csr_array) -> tuple[np.ndarray, bool]:
     # Eigenvalues carry the rounding of R^T R; the stretches themselves do not.
     candidates = vectors[:, values < 1e3 * ZERO * scale]
     return _stretching_nothing(matrix, candidates, scale), True
+
+
+def moving_nodes(modes: np.ndarray, components: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Return the nodes that modes move, those that move most first.
+
+    Args:
+        modes: (M, F) displacements of some components.
+        components: (F,) which ones, of N*D.
+        shape: N, D.
+    """
+    squares = np.zeros(shape)
+    squares.flat[components] = np.sum(modes**2, axis=0)
+    size = squares.sum(axis=1)
+    moving = np.flatnonzero(size > STILL * size.max(initial=0.0))
+    return moving[np.argsort(-np.round(size[moving], 9), kind="stable")]
 
 
 def _softest(matrix: csr_array, scale: float) -> np.ndarray:

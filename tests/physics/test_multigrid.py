@@ -18,8 +18,8 @@ from sandbox.physics.network import Network
 from sandbox.physics.relaxation import multigrid, newton
 from sandbox.physics.relaxation.cycle_solver import Solver
 from sandbox.physics.relaxation.hierarchy import Hierarchy
-from sandbox.physics.relaxation.multigrid import RowLandscape
 from sandbox.physics.relaxation.problem import Problem, pose
+from sandbox.physics.relaxation.rows_landscape import RowLandscape
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:'locale.getdefaultlocale':DeprecationWarning"),  # Taichi, as it is imported

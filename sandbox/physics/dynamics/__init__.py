@@ -35,12 +35,12 @@ TOO_LARGE = 2**31
 
 
 class Diverged(SandboxError):  # noqa: N818 (it names an outcome, as StopIteration does)
-    """A motion that left the finite numbers, or that came by energy that nothing gave it.
+    """A motion that left the finite numbers, or that gained energy from nowhere.
 
     Attributes:
         sample, step: where and when it was first seen.
-        node: the node that left them, or None where it is the energy.
-        edge: the edge at that node whose other end left them first, or None for a node without edges.
+        node: the node that left the finite numbers, or None where the energy has grown.
+        edge: the edge at that node whose other end did so first, or None for a node without edges.
         stable: the longest stable time step for small motions about the start, or None where unknown.
     """
 
@@ -177,7 +177,7 @@ def simulate(
 def energy_watch(
     boundary: Boundary, temperature: npt.ArrayLike, *, driven: bool = False, stable: float | None = None
 ) -> EnergyWatch:
-    """A watch over motions under a boundary, in a bath of a temperature (one, or (B,)); see :class:`EnergyWatch`."""
+    """Make a watch over motions under a boundary, in a bath of a temperature (one, or (B,))."""
     heat = _rates("temperature", temperature, boundary.batch, "sample")
     return EnergyWatch(BATH * heat * int((~boundary.clamped).sum()), driven, stable)
 
@@ -191,7 +191,7 @@ def _check_energy(
     trajectory: Trajectory,
     watch: EnergyWatch,
 ) -> None:
-    """See that the energy has not grown beyond what it can have; of a shaken motion, that it is stable yet."""
+    """See that the energy has not grown beyond what it can have; of a shaken motion, that it is still stable."""
 
     def stable(sample: int) -> float | None:
         longest = watch.stable or stable_time_step(

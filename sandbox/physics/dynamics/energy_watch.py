@@ -15,16 +15,21 @@ BATH = 50.0
 ROUNDING = 1e-10
 """Gain of energy, relative to the energies, that passes for rounding."""
 
+GROWN = 4.0
+"""Factor by which the swing of a driven motion grows between two looks at its stability, each of which costs a few
+hundred products with the Hessian."""
+
 
 class EnergyWatch:
     """The energies of B samples, looked at record by record.
 
     In a motion that nothing drives, energy passes between its kinetic and its potential form, and friction takes some.
+    A gain of the sum beyond what a bath may have lent is an instability of the integrator.
 
     Args:
         bath: (B,) energy that a bath may have lent: :data:`BATH` times temperature and number of free components.
         driven: whether walls shake. They may do any amount of work, so the gain says nothing; that the swing has grown
-            is told instead, for a look at whether small motions about the present state are stable.
+            is reported instead, so that the stability of small motions about the present state can be looked at.
         stable: the longest stable time step about the start, where known.
 
     Attributes:
@@ -39,7 +44,7 @@ class EnergyWatch:
         self._looked = np.zeros(len(bath))
 
     def look(self, potential: np.ndarray, kinetic: np.ndarray) -> tuple[int, int] | None:
-        """Go on with records (T, B); returns row and sample of the first that has gained too much, if there is one."""
+        """Take in further records (T, B); return row and sample of the first that has gained too much, if any."""
         if self._first is None:
             self._first = potential[0].copy(), kinetic[0].copy()
         with np.errstate(all="ignore"):
@@ -60,7 +65,7 @@ class EnergyWatch:
         return float(self._first[0][sample] + self._first[1][sample]), potential + kinetic
 
     def has_grown(self) -> np.ndarray:
-        """Samples whose swing is over four times what it was when this was last asked of them and so."""
-        grown = np.flatnonzero(self.swing > 4 * self._looked)
+        """Return samples whose swing has grown by :data:`GROWN` since they were last among those returned."""
+        grown = np.flatnonzero(self.swing > GROWN * self._looked)
         self._looked[grown] = self.swing[grown]
         return grown

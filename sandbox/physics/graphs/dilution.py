@@ -11,13 +11,10 @@ from sandbox.errors import NetworkError
 from sandbox.physics.graphs._checks import generator, positive
 from sandbox.physics.graphs.rigidity import rigid_motions, rigidity_matrix, self_stresses
 from sandbox.physics.network import Network
-from sandbox.physics.zero_modes import zero_modes
+from sandbox.physics.zero_modes import moving_nodes, zero_modes
 
 MAX_STRESSES = 250_000_000
 """Largest number of entries (2 GB) of the basis of self-stresses that rigid dilution works with."""
-
-STILL = 1e-10
-"""Of the largest squared displacement in floppy modes: nodes below do not move."""
 
 
 def dilute(
@@ -133,8 +130,7 @@ def prune(network: Network, held: npt.ArrayLike) -> Network:
         modes, _ = zero_modes(csr_array(matrix[kept[network.edges].all(axis=1)][:, columns]))
         if len(modes) == 0:
             return network if kept.all() else network.keep_nodes(kept)
-        amplitude = np.sum(modes**2, axis=0).reshape(-1, dim).sum(axis=1)
-        kept[free[amplitude > STILL * amplitude.max()]] = False
+        kept[moving_nodes(modes, columns, network.positions.shape)] = False
 
 
 def _left(network: Network, fraction: float | None, coordination: float | None) -> int:
