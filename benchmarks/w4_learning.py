@@ -170,8 +170,8 @@ WORKLOAD = Workload(
     title="learning steps on a flow network of 64 nodes and 161 edges, one sample at a time",
     text="""
 Agnostic equilibrium propagation, centered, beta = 1, compliance 0.2: hold the stiffnesses under one nudging, let them
-go under the other. Both relaxations end where no force is larger than 1e-10 of the largest flow. All contestants pass
-over the same 4,000 samples and must end at the same stiffnesses, to 1e-8 of the largest. Four inputs, two constants,
+go under the other. Relaxations of the peers end where no force is larger than 1e-10 of the largest flow, this project's
+where none is larger than 1e-10 of the flows that meet at its node. All contestants pass over the same 4,000 samples and must end at the same stiffnesses, to 1e-8 of the largest. Four inputs, two constants,
 three outputs; the targets are those of another network of the same graph. The peers are written for this case: dense
 58 by 58 matrices assembled by gathering, full Newton steps without a line search, and none looks whether what it
 found is a minimum, which this project does in both phases.

@@ -13,12 +13,14 @@ Node = Annotated[int, Field(ge=0, lt=2**31)]
 
 
 def _no_mask(nodes: Any) -> Any:
+    """Refuse a mask before it is read as numbers, of which it would name the nodes 0 and 1 many times."""
     if isinstance(nodes, list) and any(isinstance(node, bool) for node in nodes):
         raise ValueError("true and false are no numbers; write the indices of the nodes")
     return nodes
 
 
 def _each_once(nodes: list[int]) -> list[int]:
+    """Refuse a node that is named twice: it would be pushed twice, or held twice."""
     if len(set(nodes)) < len(nodes):
         node, times = Counter(nodes).most_common(1)[0]
         raise ValueError(f"names node {node} {times} times; name it once")

@@ -138,7 +138,7 @@ def _dimension_of(name: str) -> Change:
 
 
 def _text_shared(file: Any, outside: Path) -> None:
-    """A million texts that are one, of a hundred thousand letters."""
+    """A hundred thousand texts that are one, of a hundred thousand letters."""
     count, length = 100_000, 100_000
     data = file.create_dataset("texts", (count,), h5py.string_dtype())
     data[0] = "x" * length

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -44,8 +45,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_other_data_of_the_same_form_are_told_by_their_checksum_alone(run: Path, tmp_path: Path) -> None:
-    import shutil
-
     folder = shutil.copytree(run, tmp_path / "run")
     data = sandbox.open(folder)
     data["state"] = data["state"] + 1
