@@ -171,10 +171,11 @@ WORKLOAD = Workload(
     text="""
 Agnostic equilibrium propagation, centered, beta = 1, compliance 0.2: hold the stiffnesses under one nudging, let them
 go under the other. Relaxations of the peers end where no force is larger than 1e-10 of the largest flow, this project's
-where none is larger than 1e-10 of the flows that meet at its node. All contestants pass over the same 4,000 samples and must end at the same stiffnesses, to 1e-8 of the largest. Four inputs, two constants,
-three outputs; the targets are those of another network of the same graph. The peers are written for this case: dense
-58 by 58 matrices assembled by gathering, full Newton steps without a line search, and none looks whether what it
-found is a minimum, which this project does in both phases.
+where none is larger than 1e-10 of the flows that meet at its node. All contestants pass over the same 4,000 samples and
+must end at the same stiffnesses, to 1e-8 of the largest. Four inputs, two constants, three outputs; the targets are
+those of another network of the same graph. The peers are written for this case: dense 58 by 58 matrices assembled by
+gathering, full Newton steps without a line search, and none looks whether what it found is a minimum, which this
+project does in both phases.
 
 Where a step's time goes here, from runs with parts of it done several times over: 5 µs passes over the bonds (four of
 them, 28 cycles a bond), 3 µs two factorizations (827 products each), 2 µs putting two Hessians together, 3 µs three
