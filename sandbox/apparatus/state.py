@@ -15,6 +15,10 @@ from sandbox.physics.equilibrium import Equilibrium
 SAVED = ("stiffness", "knobs", "compliance", "_inputs", "_targets", "_beta", "_gripped", "_state")
 """Attributes saved as they are; meter, rng and the equilibrium at rest are taken apart, and so are the events."""
 
+REST = tuple(f.name for f in fields(Equilibrium) if f.name != "state_error")
+"""Attributes saved of the equilibrium at rest: not the estimate of its error, which no step depends on, and which is a
+number for some states and not for others."""
+
 
 def save(apparatus: Apparatus) -> dict[str, Any]:
     """The state of an apparatus."""
@@ -25,7 +29,7 @@ def save(apparatus: Apparatus) -> dict[str, Any]:
         "rng": apparatus.rng.bit_generator.state,
         "events": apparatus.events.record(),
         "events step": apparatus.events.step,
-        "settled": None if rest is None else {f.name: getattr(rest, f.name) for f in fields(Equilibrium)},
+        "settled": None if rest is None else {name: getattr(rest, name) for name in REST},
     }
 
 
