@@ -146,7 +146,7 @@ OTHERS: dict[str, tuple[Callable[[Setup], Setup], str]] = {
     "shifts": (lambda s: _network(s, shifts=s.network.shifts + 1.0), "another network than"),
     "groups": (lambda s: _network(s, groups={"x": np.array([0])}), "another network than"),
     "positions": (lambda s: _network(s, positions=s.network.positions + 1.0), "another network than"),
-    "labels": (lambda s: _of(s, task=replace(s.task, labels=np.zeros(150, dtype=int))), "another set of samples than"),
+    "labels": (lambda s: _of(s, task=replace(s.task, labels=None, codes=None)), "another set of samples than"),
     "split": (lambda s: _of(s, task=replace(s.task, train=s.task.train[::-1])), "another set of samples than"),
 }
 
