@@ -79,12 +79,6 @@ class Hessians:
     excess: np.ndarray | None
     stiff: np.ndarray
 
-    @property
-    def contrast(self) -> float:
-        """Ratio of the largest to the smallest entry of ``stiff``; infinite where one is not positive."""
-        least = self.stiff.min(initial=np.inf)
-        return float(self.stiff.max(initial=0.0) / least) if least > 0 else np.inf
-
 
 class Landscape:
     """The energy of a problem's samples as a function of their states."""
@@ -95,6 +89,7 @@ class Landscape:
         material, boundary = problem.material, problem.boundary
         self._ek = ek
         self._problem = problem
+        self.tolerance = problem.tolerance
         self.assembly: Assembly = assembly(material, boundary)
         self._frame = material.frame(boundary.pairs)
         projection = material.geometry == "projection"
@@ -215,6 +210,19 @@ class Landscape:
         variable = point.table[self._ek.VARIABLE]
         return state_error(move, state[:, maps.free].T, variable, maps.part, maps.bond_part)
 
+    def contrast(self, point: Point, stiff: np.ndarray) -> float:
+        """Ratio of the largest of ``stiff`` to the least of it, of the bonds and of the springs.
+
+        A node says little of its bonds: a ring of stiff edges that hangs on a soft spring is stiff at every node.
+        Infinite where ``stiff`` is not positive.
+        """
+        least = stiff.min(initial=np.inf)
+        return float(stiff.max(initial=0.0) / min(least, self.softest(point))) if least > 0 else np.inf
+
+    def softest(self, point: Point) -> float:
+        """The least curvature of bonds and springs to nodes; of none does not count."""
+        return least_curvature(point.table[self._ek.CURVATURE][:, self.assembly.bond_part >= 0], point.node_curvature)
+
     def changes(self, point: Point, move: np.ndarray) -> np.ndarray:
         """(A, E): change of each edge's variable, to first order, when the free components move by (F, A)."""
         n_bonds, n_samples = point.table.shape[2], point.table.shape[1]
@@ -251,3 +259,9 @@ class Landscape:
 def _most(values: np.ndarray) -> np.ndarray:
     """(A,) largest magnitude of each row; not-a-number where there is one."""
     return np.abs(values).max(axis=1, initial=0.0)
+
+
+def least_curvature(*curvatures: np.ndarray) -> float:
+    """Return the least magnitude that is not zero; infinity where there is none."""
+    sizes = (np.abs(values) for values in curvatures)
+    return min(float(size.min(initial=np.inf, where=size > 0)) for size in sizes)

@@ -29,10 +29,16 @@ def state_error(
     size, samples = np.abs(move), move.shape[1]
     if len(size) == 0:
         return np.zeros(samples), np.zeros(samples)
-    longest, furthest = np.zeros((part.max() + 1, samples)), np.zeros((part.max() + 1, samples))
+    scale = scales(coordinates, variable, part, bond_part)
+    ratio = np.divide(size, scale, out=np.where(size > 0, np.inf, 0.0), where=scale > 0)
+    return size.max(axis=0), ratio.max(axis=0)
+
+
+def scales(coordinates: np.ndarray, variable: np.ndarray, part: np.ndarray, bond_part: np.ndarray) -> np.ndarray:
+    """Return (F, A) what the error of each component is compared with; arguments as of :func:`state_error`."""
+    samples = coordinates.shape[1]
+    longest, furthest = np.zeros((2, part.max(initial=-1) + 1, samples))
     inside = bond_part >= 0
     np.maximum.at(longest, bond_part[inside], np.abs(variable).T[inside])
     np.maximum.at(furthest, part, np.abs(coordinates))
-    scale = np.where(longest > UNIFORM * furthest, longest, furthest)[part]
-    ratio = np.divide(size, scale, out=np.where(size > 0, np.inf, 0.0), where=scale > 0)
-    return size.max(axis=0), ratio.max(axis=0)
+    return np.where(longest > UNIFORM * furthest, longest, furthest)[part]

@@ -167,3 +167,43 @@ def test_a_law_without_any_minimum_still_fails():
     material = sandbox.Material(network, law, {"k": 1.0, "w": 0.01})
     held = sandbox.Boundary.free(2, 1).clamp([0], [[0.0]])
     assert not material.relax(held, throw=False, start=np.array([[[0.0], [-10.0]]])).converged[0]
+
+
+RING = [[a, (a + 1) % 6] for a in range(6)]
+
+
+@pytest.mark.parametrize("method", NEWTONS)
+@pytest.mark.parametrize("stiff", [1e5, 1e6, 1e9, 1e12])
+def test_a_stiff_ring_on_soft_edges_is_stiff_at_every_node(method, stiff):
+    """A ring of stiff edges between two soft ones, so that all of it is half way; all of that at an offset."""
+    edges = [*RING, [0, 6], [3, 7]]
+    network = sandbox.Network(np.arange(8.0)[:, None], np.array(edges))
+    material = sandbox.Material(network, CONDUCTANCE, {"k": [*[stiff] * 6, 1.0, 1.0]})
+    boundary = sandbox.Boundary.free(8, 1).clamp([6, 7], [[1e3], [1e3 + 1]])
+    result = material.relax(boundary, method=method, throw=False)
+    across = 1.0 / (2.0 + 3.0 / (2.0 * stiff))  # flow: two soft edges, and two branches of three stiff ones
+    right = np.array([across, 1.0 - across])
+    assert result.state_error is not None
+    if result.converged[0]:
+        np.testing.assert_allclose(result.state[0, [0, 3], 0] - 1e3, right, atol=1e-6)
+        assert np.abs(result.state[0, [0, 3], 0] - 1e3 - right).max() < 10 * result.state_error[0] + 1e-9
+    else:
+        assert result.status[0] == Status.IMPRECISE
+        assert stiff > 1e9
+
+
+@pytest.mark.parametrize("method", NEWTONS)
+@pytest.mark.parametrize("offset", [1e3, 1e6, 1e9])
+@pytest.mark.parametrize("stiff", [1e6, 1e9, 1e12])
+def test_forces_that_are_none_at_stiff_nodes_move_soft_ones(method, stiff, offset):
+    """Three edges in a row, stiff between soft, and a dead end of stiff on soft: every node has a stiff edge."""
+    network = sandbox.Network(np.arange(6.0)[:, None], np.array([[0, 1], [1, 2], [2, 3], [2, 4], [4, 5]]))
+    material = sandbox.Material(network, CONDUCTANCE, {"k": [1.0, stiff, 1.0, 1.0, stiff]})
+    boundary = sandbox.Boundary.free(6, 1).clamp([0, 3], [[offset], [offset + 1.0]])
+    result = material.relax(boundary, method=method, throw=False)
+    flow = 1.0 / (2.0 + 1.0 / stiff)
+    if result.converged[0]:
+        assert np.abs(result.state[0, [1, 2, 4, 5], 0] - offset - [flow, *[1 - flow] * 3]).max() < 1e-6
+    else:
+        assert result.status[0] == Status.IMPRECISE
+        assert stiff * offset > 1e14

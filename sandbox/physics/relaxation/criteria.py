@@ -15,6 +15,7 @@ FORCE_NOISE = 16 * MACHINE_EPSILON  # of the sum of |force| + curvature*coordina
 REST_SCALE = 1e-4  # of curvature*length: the forces at play in a network without tension
 WORTH_A_LOOK = 16.0  # times the tolerance, of the largest force: the forces at every node are looked at only below
 STATE_SLACK = 1e3  # times the tolerance, of the longest variable nearby: how far off a state at rest may be
+LEFT = 0.1  # of the force, and of the force allowed: what is left of it in solving for the step that judges a state
 PIVOT_FLOOR = 1e-13  # of the node's largest diagonal entry: pivots below are not positive
 SUFFICIENT_DECREASE = 1e-4
 FIRST_SHIFT = 1e-6  # of the node's largest diagonal entry: added when lifting the blocks is not enough

@@ -7,7 +7,7 @@ from scipy.sparse import csr_array
 
 from sandbox.physics.equilibrium import Status
 from sandbox.physics.landscape import Hessians, Landscape, Point
-from sandbox.physics.relaxation.criteria import FIRST_SHIFT, HIGH_CONTRAST, LEFT, PIVOT_FLOOR
+from sandbox.physics.relaxation.criteria import FIRST_SHIFT, HIGH_CONTRAST, LEFT, PIVOT_FLOOR, STATE_SLACK
 from sandbox.physics.relaxation.directions import MAX_SHIFTS, Directions, judge, lifted
 from sandbox.physics.relaxation.factor import Factor
 from sandbox.physics.relaxation.krylov import Operator, Solution, block_jacobi, conjugate_gradients
@@ -41,13 +41,15 @@ class Iterative:
         found = Directions.none(point)
         least = allowed.min(axis=0, initial=np.inf)
         apply, precondition, stiff = matrix.__matmul__, jacobi.__matmul__, hessian.stiff[:, :1]
-        doubtful = small & (coarse | (hessian.contrast > HIGH_CONTRAST))
+        doubtful = small & coarse
+        if small.any() and self._landscape.contrast(point, hessian.stiff) > HIGH_CONTRAST:
+            doubtful = small
         if doubtful.any() or not small.all():
             size = np.linalg.norm(point.gradient, axis=0)
             goal = np.maximum(0.1 * least, FARTHEST * size)
             if not self._quadratic:
                 goal = np.maximum(goal, self._forcing.tolerance(size))
-            goal = np.where(doubtful, LEFT * np.minimum(least, size), np.where(small, np.inf, goal))
+            goal = np.where(doubtful, telling(self._landscape, point, least), np.where(small, np.inf, goal))
             solution = truncated(apply, precondition, point.gradient, goal, stiff)
             found.move = np.where(small & ~doubtful, 0.0, -solution.x)
             found.lowest, found.indefinite = solution.lowest, solution.negative
@@ -115,8 +117,8 @@ class Coupled:
         if small.all():
             solution = probe(apply, precondition, point.gradient.size, stiff, sure=False)
             judge_probe(found, solution, small, solution.direction.reshape(shape).T, stiff)
-            if not solution.negative[0] and (coarse.any() or stiff.max() > HIGH_CONTRAST * stiff.min()):
-                goal = LEFT * np.minimum(least, np.linalg.norm(right, axis=0))
+            if not solution.negative[0] and (coarse.any() or self._landscape.contrast(point, stiff) > HIGH_CONTRAST):
+                goal = telling(self._landscape, point, least).min(keepdims=True)
                 left = truncated(apply, precondition, right, goal, stiff)
                 found.move, found.left = -left.x.reshape(shape).T, small & ~left.negative
         else:
@@ -199,3 +201,16 @@ def _flat(function: Operator, point: Point) -> Operator:
 
 def majorant(hessians: Hessians) -> np.ndarray:
     return hessians.values if hessians.excess is None else hessians.values + hessians.excess
+
+
+def telling(landscape: Landscape, point: Point, least: np.ndarray) -> np.ndarray:
+    """Return (A,) what may be left of the forces in solving for the step that judges a state.
+
+    Forces that are none at stiff nodes may move soft ones far, so no motion is to be left out, however soft.
+
+    Args:
+        least: (A,) the smallest force, of all components, that would count as none.
+    """
+    size = np.linalg.norm(point.gradient, axis=0)
+    known = STATE_SLACK * landscape.tolerance * point.longest * landscape.softest(point) / max(1, len(point.gradient))
+    return LEFT * np.minimum(np.minimum(least, size), known)

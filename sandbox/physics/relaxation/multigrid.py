@@ -36,6 +36,7 @@ CAP = 0.1  # of the gradient: what a Newton step has to leave at most
 MILD_CAP = 1e-3  # the same where only free stiffnesses make the energy not quadratic
 NEAR = 30.0  # times the last goal: a goal below is not worth a step of its own
 FIRST_LOOK = 1e-3  # of the gradient: how far a quadratic energy is relaxed before the forces at play are looked at
+EVEN = 10.0  # times the number of components: ratio of curvatures up to which a network may be even
 MARGIN = 0.5  # of the force allowed: what a solve aims at
 PROBE = 1e-6  # reduction of a random residual that would not be possible without meeting a negative eigenvalue
 
@@ -99,7 +100,7 @@ class Cycles:
         found = Directions.none(point)
         if small[0]:
             self._judge(found)
-            if found.verdict[0] == Status.CONVERGED and (coarse[0] or self._contrast() > HIGH_CONTRAST):
+            if found.verdict[0] == Status.CONVERGED and (coarse[0] or self._uneven()):
                 self._leave(found, point, float(allowed.min(initial=np.inf)))
         else:
             self._step(found, point, allowed[:, 0])
@@ -189,17 +190,25 @@ class Cycles:
         found.lowest[0] = min(lowest, softest)
         if not found.escaping[0]:
             flat = not floor < found.lowest[0]
-            if flat and self._contrast() > HIGH_CONTRAST:
+            if flat and self._uneven():
                 raise TooHardError  # what is soft beside what is stiff, or flat: a factorization tells
             found.verdict[0] = Status.SINGULAR if flat else Status.CONVERGED
 
     def _leave(self, found: Directions, point: Point, allowed: float) -> None:
-        """Solve for the Newton step that is left at a minimum, by which its state is judged."""
-        solver = self._prepared()
+        """Solve for the Newton step that is left at a minimum, by which its state is judged.
+
+        Forces that are none at stiff nodes may move soft ones far, so it is solved until no motion is left out.
+        """
+        landscape, solver = self._landscape, self._prepared()
         solver.begin(point.gradient[:, 0])
-        solver.go(LEFT * min(allowed, float(point.residual[0])), PIVOT_FLOOR * self._landscape.stiffest, SLOW)
-        if not solver.negative:
-            found.move[:, 0], found.left[0] = -solver.x, True
+        soft = min(self._lowest, self._softest_component(), landscape.softest_bond)
+        known = criteria.STATE_SLACK * self._tolerance * landscape.reach() * soft / self._rows.n_free
+        goal = min(LEFT * min(allowed, float(point.residual[0])), LEFT * known)
+        if goal > 0:
+            self._solve(goal)
+        if solver.negative:
+            raise TooHardError  # round-off, or no minimum: a factorization tells
+        found.move[:, 0], found.left[0] = -solver.x, True
 
     def _diagonal(self) -> np.ndarray:
         """Entries on the diagonal of the components that move."""
@@ -211,7 +220,12 @@ class Cycles:
         """The lowest entry on the diagonal: no lower than the lowest eigenvalue."""
         return float(self._diagonal().min(initial=np.inf))
 
-    def _contrast(self) -> float:
-        """Ratio of the largest to the smallest entry on the diagonal."""
-        least = self._softest_component()
-        return self._landscape.stiffest / least if least > 0 else np.inf
+    def _uneven(self) -> bool:
+        """Whether stiffness is so uneven, or the softest motion met so soft, that forces say little of the state."""
+        landscape = self._landscape
+        soft = landscape.stiffest / HIGH_CONTRAST
+        if self._softest_component() < soft or self._lowest < min(
+            soft, landscape.stiffest / (EVEN * self._rows.n_free)
+        ):
+            return True
+        return landscape.softest_bond < soft

@@ -28,6 +28,7 @@ from sandbox.physics.relaxation.iterative import (
     judge_probe,
     majorant,
     probe,
+    telling,
     truncated,
 )
 from sandbox.physics.rigid_motions import rigid_basis
@@ -142,8 +143,9 @@ class Multigrid:
             solution = probe(matrix, cycle, len(point.gradient), stiff, hessian.excess is None)
             judge_probe(found, solution, small, solution.direction, stiff)
             found.lowest = solution.lowest
-            if (coarse[0] or hessian.contrast > HIGH_CONTRAST) and not solution.negative[0]:
-                goal = LEFT * np.minimum(least, np.linalg.norm(point.gradient, axis=0))
+            uneven = self._landscape.contrast(point, stiff) > HIGH_CONTRAST
+            if (coarse[0] or uneven) and not solution.negative[0]:
+                goal = telling(self._landscape, point, least)
                 left = truncated(matrix, cycle, point.gradient, goal, stiff)
                 found.move, found.left = -left.x, small & ~left.negative
             return found

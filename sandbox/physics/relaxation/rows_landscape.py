@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from sandbox.physics.assembly import free_parts
+
 from sandbox.physics.landscape import Point
 from sandbox.physics.relaxation import criteria
 from sandbox.physics.relaxation.hierarchy import Matrix
 from sandbox.physics.relaxation.problem import Problem
 from sandbox.physics.relaxation.rows import Rows, rows_of
-from sandbox.physics.state_error import state_error
+from sandbox.physics.state_error import scales, state_error
 
 
 class RowLandscape:
@@ -22,6 +23,7 @@ class RowLandscape:
         mild: whether it is quadratic but for free stiffnesses.
         lift: the most that a negative curvature of a bond or node has to be lifted by to be none.
         stiffest: largest entry on the diagonal.
+        softest_bond: least curvature of bonds and springs that is not zero, where the forces were last looked at.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -46,6 +48,7 @@ class RowLandscape:
         self.matrix = self.assembly.matrix()
         self._known = False
         self.lift, self.stiffest = 0.0, 0.0
+        self.softest_bond = np.inf
 
     def at(self, state: np.ndarray, samples: np.ndarray) -> Point:
         """Evaluate the state (1, N*D), with its Hessian; what is not used here is left empty."""
@@ -126,7 +129,7 @@ class RowLandscape:
         """The same at a state (N*D,), with its own number for every component of a node."""
         p, rows = self._problem, self.assembly
         meet = np.empty((len(rows.node), 2))
-        self._kernels.forces(
+        self.softest_bond = self._kernels.forces(
             len(p.stiffness),
             rows.ends,
             rows.node,
@@ -137,6 +140,8 @@ class RowLandscape:
             p.pair_springs[0],
             p.material.node_parameter_rows,
             p.outside[0],
+            rows.clamped,
+            rows.n,
             state,
             np.empty_like(self._here),
             meet,
@@ -147,6 +152,16 @@ class RowLandscape:
 
     def state_error(self, point: Point, state: np.ndarray, move: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """As :meth:`sandbox.physics.landscape.Landscape.state_error`."""
+        moved, *around = self._around(state)
+        return state_error(move[moved], *around)
+
+    def reach(self) -> float:
+        """The least length or difference that errors of the last state are compared with."""
+        _, coordinates, *parts = self._around(self.state)
+        return float(scales(coordinates, *parts).min(initial=np.inf))
+
+    def _around(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """(n*D,) rows of components of nodes, and what :func:`scales` takes."""
         p, rows = self._problem, self.assembly
         material, boundary = p.material, p.boundary
         there = state.reshape(1, *boundary.values.shape[1:])
@@ -156,7 +171,7 @@ class RowLandscape:
         real = rows.node[: rows.n] >= 0
         part = np.repeat(node_part[rows.node[: rows.n][real]], rows.size)
         moved, coordinates = np.repeat(real, rows.size), self._here[: rows.n_free]
-        return state_error(move[moved], coordinates[moved, None], variable, part, bond_part)
+        return moved, coordinates[moved, None], variable, part, bond_part
 
     def turn(self, point: Point, move: np.ndarray) -> np.ndarray:
         """(1,) as :meth:`sandbox.physics.landscape.Landscape.turn`."""

@@ -47,7 +47,7 @@ class Kernels(NamedTuple):
     """
 
     rows: Callable[..., None]
-    forces: Callable[..., None]
+    forces: Callable[..., float]
     edges: Callable[..., None]
     turn: Callable[..., float]
 
@@ -261,11 +261,17 @@ def landscape_kernels(
         pair_springs: _matrix,
         node_parameters: _matrix,
         outside: _matrix,
+        clamped: _ints,
+        n_rows: ti.i32,
         state: _vector,  # (N*D,)
         here: _vector,  # ((n + clamped)*D,) the state by rows, out
         meet: _matrix,  # ((n + clamped), 2) forces that meet at the node of each row, and what their rounding scales by
-    ):
-        """Sum at every node the magnitudes of the forces that meet there, and of what their rounding scales with."""
+    ) -> ti.f64:
+        """Sum at every node the magnitudes of the forces that meet there, and of what their rounding scales with.
+
+        Returns the least curvature that is not zero, of the bonds and springs that can move.
+        """
+        softest = NOT_FINITE
         ti.loop_config(serialize=True)
         for _ in range(1):
             for r in range(node.shape[0]):
@@ -285,6 +291,7 @@ def landscape_kernels(
                     reach += ti.abs(mine[c]) + ti.abs(other[c])
                 v, _n = variable(e, mine, other, frame)
                 lost = 0.0
+                curvature = 0.0
                 if e < n_edges:
                     theta, _energy, softer = stiffness_at(v, e, held, fixed, knob)
                     others = [fixed[q, e] for q in ti.static(range(n_fixed))]
@@ -292,10 +299,13 @@ def landscape_kernels(
                     at_play = ti.max(ti.abs(m[1]), REST_SCALE * ti.abs(m[2] * v))
                     meet[i, 0] += at_play
                     meet[j, 0] += at_play
-                    lost = ti.abs(m[1]) + ti.abs(m[2] - softer) * reach
+                    curvature = ti.abs(m[2] - softer)
+                    lost = ti.abs(m[1]) + curvature * reach
                 else:
-                    k = pair_springs[0, e - n_edges]
-                    lost = ti.abs(k * (v - pair_springs[1, e - n_edges])) + ti.abs(k) * reach
+                    curvature = ti.abs(pair_springs[0, e - n_edges])
+                    lost = curvature * (ti.abs(v - pair_springs[1, e - n_edges]) + reach)
+                if curvature > 0.0 and (i < n_rows or j < n_rows):
+                    softest = ti.min(softest, curvature)
                 meet[i, 1] += lost
                 meet[j, 1] += lost
             for r in range(node.shape[0]):
@@ -313,6 +323,9 @@ def landscape_kernels(
                             slope += m[1]
                             curvature += m[2]
                         meet[r, 1] += ti.abs(slope) + ti.abs(curvature * value)
+                        if curvature != 0.0 and r < n_rows and clamped[r * dim + c] == 0:
+                            softest = ti.min(softest, ti.abs(curvature))
+        return softest
 
     @ti.kernel
     def edges(
