@@ -19,7 +19,7 @@ from sandbox.errors import SandboxError
 from sandbox.physics.equilibrium import Equilibrium
 from sandbox.physics.landscape import Hessians, Landscape, Point
 from sandbox.physics.relaxation import newton
-from sandbox.physics.relaxation.criteria import HIGH_CONTRAST, LEFT
+from sandbox.physics.relaxation.criteria import HIGH_CONTRAST
 from sandbox.physics.relaxation.directions import Directions
 from sandbox.physics.relaxation.iterative import (
     FARTHEST,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from sandbox.physics.assembly import free_parts
-
 from sandbox.physics.landscape import Point
 from sandbox.physics.relaxation import criteria
 from sandbox.physics.relaxation.hierarchy import Matrix
