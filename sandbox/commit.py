@@ -34,7 +34,7 @@ class _Unreadable(Exception):  # noqa: N818 (it is a reason, and noted)
 
 
 def commit_of(folder: Path) -> dict[str, Any] | None:
-    """Commit of a folder that is under git, and that changes since are not known; None where it is under no git.
+    """Read the commit of a folder that is under git, and say that changes since are not known; None without git.
 
     ``"commit"`` is None where it cannot be told, and ``"why"`` says so: there is none yet, refs are kept in another
     form, or the files of git lie where a folder could only say that they are its own.

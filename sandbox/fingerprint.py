@@ -16,7 +16,7 @@ from sandbox.plugins import OWN, plugins
 
 
 def fingerprint(setup: Setup) -> dict[str, str]:
-    """SHA-256 of each thing that a scene builds, and the sources of other people's plugins that build it.
+    """Digest each thing that a scene builds, and the sources of other people's plugins that build it, by SHA-256.
 
     They are functions of the scene, but for files and packages that they come from.
     """

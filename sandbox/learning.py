@@ -26,10 +26,10 @@ MOST_INPUTS = 2_000_000
 """Numbers beyond which a run does not keep its task's inputs: a set of pictures is at home elsewhere."""
 
 NUDGED = 8
-"""Training samples, at most, on which it is seen whether the outputs come back from the nudges."""
+"""Training samples, at most, on which nudges are tried: each takes seven relaxations for each strength."""
 
 RISE = 1.25
-"""Training loss, relative to the least so far, from which on that is seen."""
+"""Training loss, relative to the least so far, from which on nudges are tried: well above the noise of an epoch."""
 
 
 class Learner:
@@ -135,7 +135,8 @@ class Learner:
         losses = [figures["train loss"] for figures in self.history if "train loss" in figures]
         number = len(self.history) - 1
         seldom = number & (number - 1) == 0  # at evaluations 0, 1, 2, 4, 8, ...
-        if not (seldom or self.epoch >= training.epochs or losses[-1:] > [RISE * min(losses, default=0.0)]):
+        risen = bool(losses) and losses[-1] > RISE * min(losses)
+        if not (seldom or risen or self.epoch >= training.epochs):
             return
         tape = record(controller)
         betas = sorted({beta for beta in (tape.betas if tape else (left,)) if beta})

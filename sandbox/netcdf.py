@@ -47,7 +47,7 @@ _UNREADABLE = (
 
 
 def read_dataset(path: Path) -> xr.Dataset:
-    """The dataset of a file, in memory.
+    """Read the dataset of a file into memory.
 
     Raises:
         RunError: naming the file, if it cannot be read, or has what no run writes: data in other files, filters from

@@ -17,7 +17,7 @@ MOST_BYTES = 64 * 2**20
 
 @contextmanager
 def opened(path: Path) -> Iterator[Image.Image]:
-    """A picture, opened as PNG whatever is in the file: to read some other formats, Pillow starts programs.
+    """Open a picture as PNG, whatever is in the file: to read some other formats, Pillow starts programs.
 
     Raises:
         RunError: naming the file, if it is no PNG, a link that leads out of its folder, or far too large.

@@ -200,7 +200,7 @@ def resume(
 
 
 def _judged(run: Run, strict: bool) -> Run:
-    """The run, if its state is a minimum, and, where it is strict, if nothing happened that should not.
+    """Return the run if its state is a minimum and, where it is strict, nothing happened that should not.
 
     Raises:
         Unconverged: if the state is none; saying why and where what was computed is.

@@ -30,7 +30,7 @@ class SourceLoader(SourceFileLoader):
 
 
 def digest_of_module(module: ModuleType | None, top: ModuleType | None) -> str:
-    """SHA-256 of the source of a module: what its loader compiled, or all files of its package as they are now.
+    """Digest the source of a module by SHA-256: what its loader compiled, or all files of its package as they are now.
 
     Args:
         top: the package that it is in, or the module itself.
@@ -57,5 +57,5 @@ def digest_of_module(module: ModuleType | None, top: ModuleType | None) -> str:
 
 
 def digest_of_file(path: Path) -> str:
-    """SHA-256 of a source file, in hexadecimal digits."""
+    """Return the SHA-256 of a source file, in hexadecimal digits."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -95,7 +95,7 @@ def column(part: SystemPart, key: str, network: Network) -> np.ndarray | None:
 
 
 def stiffnesses(part: SystemPart, key: str, network: Network, rng: np.random.Generator) -> np.ndarray:
-    """(E,) stiffnesses: those of a column of the network's edges; else as the part's key says, within its bounds.
+    """Return (E,) stiffnesses: those of a column of the edges; else as the part's key says, within its bounds.
 
     A column is taken as it is: values beyond the keys ``minimum`` and ``maximum`` are for the material to refuse.
 

@@ -160,7 +160,7 @@ class Equilibrium(Copied, Shown):
         return lowest_curvature(*self.origin, self.state, self.stiffness)
 
     def flat_nodes(self, sample: int) -> np.ndarray:
-        """Nodes that can move without a change of energy where a sample ended, those that move most first.
+        """Return the nodes that can move without a change of energy where a sample ended, those that move most first.
 
         None where :attr:`origin` is not known or the Hessian is too large to factor.
         """
@@ -171,7 +171,7 @@ class Equilibrium(Copied, Shown):
         return flat_nodes(*self.origin, self.state, self.stiffness, sample)
 
     def advice(self, sample: int) -> str:
-        """What to do about a sample that did not converge: its status, with the place where it is known."""
+        """Say what to do about a sample that did not converge, and where, if that is known."""
         status = Status(int(self.status[sample]))
         if status == Status.NOT_FINITE and self.fault is not None:
             return f"{self.fault}; {status.advice}"
@@ -186,7 +186,7 @@ class Equilibrium(Copied, Shown):
         )
 
     def softest(self) -> tuple[str, float] | None:
-        """The least of :attr:`lowest_curvature` over the samples, or its bound where it is not known, and its name."""
+        """Return a name and the least :attr:`lowest_curvature` of the samples, or its bound where that is not known."""
         named = {"lowest curvature": self.lowest_curvature, "upper bound of lowest curvature": self.curvature_bound}
         for name, values in named.items():
             if np.isfinite(values).all():

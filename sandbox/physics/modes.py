@@ -148,7 +148,7 @@ def highest_frequency(
     state: np.ndarray | None = None,
     stiffness: np.ndarray | None = None,
 ) -> float:
-    """The highest angular frequency of small motions about a state, radians per unit of time, by Lanczos steps.
+    """Find the highest angular frequency of small motions about a state, radians per unit of time, by Lanczos steps.
 
     ``2/omega`` is the longest time step at which velocity Verlet is stable, exactly; :func:`stable_time_step` is the
     cheaper bound. Arguments as for :func:`normal_modes`; 0 where nothing pulls, or nothing can move.

@@ -16,7 +16,7 @@ MOST = 4096
 
 
 def threads() -> int:
-    """Number of threads for kernels.
+    """Return the number of threads for kernels.
 
     Raises:
         SandboxError: for a value of ``SANDBOX_THREADS`` that is no number of threads.
@@ -42,14 +42,14 @@ def asked() -> int | None:
 
 
 def available() -> int:
-    """Number of processors that this process may use: its affinity and the quota of its control group count."""
+    """Return how many processors this process may use: its affinity and the quota of its control group count."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = _quota(Path("/proc/self/cgroup"), Path("/sys/fs/cgroup"))
     return max(1, count if quota is None else min(count, int(quota)))
 
 
 def _quota(membership: Path, root: Path) -> float | None:
-    """Processors' worth of time that a process may use by its control groups (Linux), None without a limit.
+    """Return how many processors' time a process may use by its control groups (Linux), None without a limit.
 
     A limit of a group holds for the groups within it. In a container the path of the group is that on the host, and
     the root of the container is the group itself.
@@ -74,7 +74,7 @@ def _quota(membership: Path, root: Path) -> float | None:
 
 
 def _limit(group: Path, *, unified: bool) -> list[float]:
-    """The limit of one group, or none; ``unified``: of control groups in their second version."""
+    """Return the limit of one group, or none; ``unified``: of control groups in their second version."""
     with suppress(OSError, ValueError, IndexError, ZeroDivisionError):
         if unified:
             quota, period = (group / "cpu.max").read_text(encoding="ascii").split()[:2]

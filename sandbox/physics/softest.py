@@ -38,7 +38,7 @@ STEPS = 4
 
 
 def lowest_curvature(material: Material, boundary: Boundary, state: np.ndarray, stiffness: np.ndarray) -> np.ndarray:
-    """(B,) least eigenvalues of the Hessians of the free components, in units of energy over state squared.
+    """Return (B,) the least eigenvalues of the Hessians of the free components, in units of energy over state squared.
 
     By inverse Lanczos iteration on the Hessian, shifted upwards until it is positive definite. Components that a box
     holds at a face are not free.
@@ -61,7 +61,7 @@ def lowest_curvature(material: Material, boundary: Boundary, state: np.ndarray, 
 def flat_nodes(
     material: Material, boundary: Boundary, state: np.ndarray, stiffness: np.ndarray, sample: int
 ) -> np.ndarray:
-    """Nodes that can move without a change of energy to second order, those that move most first.
+    """Return the nodes that can move without a change of energy to second order, those that move most first.
 
     By inverse iteration on random vectors: what is left of them is in the null space of the Hessian. None where the
     Hessian has a negative eigenvalue or is too large to factor.
@@ -83,7 +83,7 @@ def flat_nodes(
 def _hessians(
     material: Material, boundary: Boundary, state: np.ndarray, stiffness: np.ndarray, samples: np.ndarray
 ) -> Iterator[tuple[int, csc_array, np.ndarray]]:
-    """Samples, the Hessians of their free components in the order of elimination, and which components these are.
+    """Yield samples, Hessians of their free components in the order of elimination, and which components these are.
 
     Samples with nothing free or a Hessian that is not finite are passed over; all, if it is too large to factor.
     """
@@ -114,7 +114,7 @@ def _hessians(
 
 
 def _least(matrix: csc_array) -> float:
-    """The least eigenvalue of a symmetric matrix; not a number if the iteration does not settle."""
+    """Return the least eigenvalue of a symmetric matrix; not a number if the iteration does not settle."""
     size = len(matrix.indptr) - 1
     if size <= MAX_DENSE:
         return float(eigvalsh(matrix.toarray(), subset_by_index=(0, 0))[0])
@@ -136,7 +136,7 @@ def _least(matrix: csc_array) -> float:
 
 
 def _definite(matrix: csc_array) -> SuperLU | None:
-    """The factor of a symmetric matrix in its own order, if the matrix is positive definite."""
+    """Factor a symmetric matrix in its own order; None if it is not positive definite."""
     try:
         factor = splu(matrix, permc_spec="NATURAL", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
     except RuntimeError:  # a pivot that is exactly zero

@@ -28,7 +28,7 @@ CONE = 1e6
 
 
 def across(tension: np.ndarray, curvature: np.ndarray, length: np.ndarray, reach: np.ndarray) -> np.ndarray:
-    """Curvature across bonds.
+    """Return the curvature across bonds.
 
     Args:
         tension, curvature: V' and V''.
@@ -45,5 +45,5 @@ def across(tension: np.ndarray, curvature: np.ndarray, length: np.ndarray, reach
 
 
 def lengthless(length: np.ndarray, reach: np.ndarray) -> np.ndarray:
-    """Mask of bonds whose length is made of rounding, so that they have no direction."""
+    """Return the mask of bonds whose length is made of rounding, so that they have no direction."""
     return length <= LENGTH_NOISE * reach

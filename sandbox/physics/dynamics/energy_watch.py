@@ -60,7 +60,7 @@ class EnergyWatch:
         return (int(bad[0, 0]), int(bad[0, 1])) if len(bad) else None
 
     def gained(self, sample: int, potential: float, kinetic: float) -> tuple[float, float]:
-        """The energy of a sample at the first record and now."""
+        """Return the energy of a sample at the first record and now."""
         assert self._first is not None
         return float(self._first[0][sample] + self._first[1][sample]), potential + kinetic
 

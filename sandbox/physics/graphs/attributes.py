@@ -75,7 +75,7 @@ def cell_vectors(value: Any) -> Any:
 
 
 def names_of_groups(node: Hashable, value: Any) -> list[str]:
-    """Names of the groups of a node, from a string with commas, a sequence or one number; each once.
+    """Read the names of the groups of a node, from a string with commas, a sequence or one number; each once.
 
     Raises:
         NetworkError: if it is none of them.
