@@ -108,7 +108,7 @@ class Equilibrium(Copied, Shown):
             when the forces are first asked for.
         energy: (B,) of everything that was minimized: network, forces, springs; the knobs' energy is not included.
         residual: (B,) largest force on a free component, relative to the forces that meet at its node. Forces below
-            their round-off count as none.
+            their round-off count as none. Of a sample that did not converge it may be a lower bound.
         iterations: (B,) evaluations of the forces.
         status: (B,) of :class:`Status`.
         curvature_bound: (B,) an upper bound of the least eigenvalue of the Hessian: the smallest pivot of its

@@ -161,6 +161,7 @@ def sample_function(
             at_play = work[found + fe.PLAY]
             strong = work[found + fe.STRONG]
             softest = 0.0  # spring of a node
+            gentlest = 1e300  # the same, of those that resist
             stiffest = work[found + fe.STIFFEST]
             still = work[found + fe.STILL]
             for f in range(n_free):
@@ -190,6 +191,8 @@ def sample_function(
                     at_play = larger(ti.abs(push), at_play)
                     strong = larger(ti.abs(force), strong)
                     softest = smaller(curvature, softest)
+                    if curvature > 0.0:
+                        gentlest = smaller(curvature, gentlest)
                     stiffest = larger(curvature, stiffest)
                     work[gradient + place[i]] = work[gradient + place[i]] + force
                 else:
@@ -254,7 +257,8 @@ def sample_function(
                 for i in range(n_state):
                     state[start + i] = work[at + i]
                 if ti.static(projection):  # noqa: SIM102
-                    if small and signs == 1 and softest >= 0.0 and work[found + fe.LEAST] > SURELY_POSITIVE * stiffest:
+                    least = smaller(gentlest, work[found + fe.LEAST])
+                    if small and signs == 1 and softest >= 0.0 and least > SURELY_POSITIVE * stiffest:
                         keep = 1
                         sure = 1
 
