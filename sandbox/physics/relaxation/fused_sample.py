@@ -256,9 +256,11 @@ def sample_function(
                 relative = here
                 for i in range(n_state):
                     state[start + i] = work[at + i]
-                if ti.static(projection):  # noqa: SIM102
+                if ti.static(projection):
                     least = smaller(gentlest, work[found + fe.LEAST])
-                    if small and signs == 1 and softest >= 0.0 and least > SURELY_POSITIVE * stiffest:
+                    # No resistance to where a node is held is more than that of all nodes in a row.
+                    near = n_free * pushes <= STATE_SLACK * tolerance * least * work[found + fe.LONGEST]
+                    if small and near and signs == 1 and softest >= 0.0 and least > SURELY_POSITIVE * stiffest:
                         keep = 1
                         sure = 1
 
