@@ -80,7 +80,7 @@ def relaxations(job: tuple[str, float], networks: int, seed: int) -> dict[str, C
 
 def measure(options: argparse.Namespace) -> Finding:
     """Relax, count, and draw."""
-    networks = QUICK_NETWORKS if options.quick else NETWORKS
+    networks = options.networks or (QUICK_NETWORKS if options.quick else NETWORKS)
     jobs = [(kind, contrast) for kind in KINDS for contrast in CONTRASTS]
     work = partial(relaxations, networks=networks, seed=options.seed)
     found = dict(zip(jobs, spread_over(options.workers, work, jobs), strict=True))
@@ -159,7 +159,12 @@ def _errors(ax: Axes, place: int, method: str, errors: Sequence[Sequence[float]]
 
 
 def main(argv: list[str] | None = None) -> None:
-    conduct("contrast", measure, argv)
+    conduct("contrast", measure, argv, add)
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the number of networks to the options."""
+    parser.add_argument("--networks", type=int, help=f"for each contrast and kind (default {NETWORKS})")
 
 
 if __name__ == "__main__":
