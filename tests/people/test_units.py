@@ -16,8 +16,8 @@ SCENES: dict[str, dict[str, Any]] = {
     "iris_flow": {"training": {"epochs": 1}},
     "lattice_stretch": {"network": {"shape": [4, 3], "hole": 0.0}},
     "lattice_vibration": {
-        "network": {"shape": [4, 3]},
-        "groups": {"hammer": {"nodes": [5]}},
+        "network": {"shape": [5, 5]},
+        "groups": {"hammer": {"nodes": [12]}},
         "dynamics": {"steps": 20, "every": 10},
     },
     "pipe_network": {},
